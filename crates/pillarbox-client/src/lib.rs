@@ -1,0 +1,2 @@
+//! Client library: sign in, send, read, IDLE, reconnect.
+#![forbid(unsafe_code)]

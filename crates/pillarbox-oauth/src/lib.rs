@@ -1,0 +1,2 @@
+//! People, credentials, clients, grants, tokens, keys: any credential becomes a Principal.
+#![forbid(unsafe_code)]

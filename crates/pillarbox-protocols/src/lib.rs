@@ -1,0 +1,2 @@
+//! IMAP, POP3 and SMTP conversations: machines without a socket.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Grammar of IMAP, POP3, SMTP and SASL: text to values and back. No sockets, no async, no clock, no disk.
+#![forbid(unsafe_code)]

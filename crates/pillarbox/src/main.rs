@@ -1,0 +1,3 @@
+//! The one program.
+#![forbid(unsafe_code)]
+fn main() {}
