@@ -1,2 +1,8 @@
-//! IMAP, POP3 and SMTP conversations: machines without a socket.
+//! IMAP, POP3 and SMTP as conversations: machines that are given bytes, time, results and news, and say what they want
+//! next. No sockets, no TLS, no wall clock in here; the program drives every conversation with one small loop, and
+//! tests play them as transcripts.
 #![forbid(unsafe_code)]
+
+pub mod conversation;
+pub mod events;
+pub mod sessions;

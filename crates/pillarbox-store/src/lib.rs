@@ -1,2 +1,2 @@
-//! Accounts as versioned ordered maps, blobs, and on them mailboxes, messages, labels, threads, search, queue.
+//! Accounts as versioned ordered maps (engines), bodies (blobs), and on them mail: mailboxes, messages, labels, threads.
 #![forbid(unsafe_code)]

@@ -1,0 +1,75 @@
+//! What happened, for the owner of the server: the wire stays silent about causes (wire §2.2), these do not.
+//! The program prints one line an event and keeps the latest for `pillarbox why`. No secret is ever part of an event.
+
+use crate::sessions::Protocol;
+use pillarbox_store::mail::Millis;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// One event of one connection.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The wall clock.
+    pub at: Millis,
+    /// The service.
+    pub protocol: Protocol,
+    /// The session token: greeting, log and `why` speak of the same.
+    pub session: Arc<str>,
+    /// The peer's address.
+    pub peer: IpAddr,
+    /// What happened.
+    pub what: What,
+}
+
+/// See [`Event`].
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A connection was opened.
+    Connected,
+    /// A sign-in succeeded.
+    SignedIn {
+        /// Whose mailbox.
+        address: Arc<str>,
+        /// XOAUTH2, OAUTHBEARER, PLAIN, LOGIN, USER.
+        mechanism: &'static str,
+        /// The OAuth client or app password that was used, by name.
+        app: Option<Arc<str>>,
+        /// When the session must end.
+        until: Millis,
+    },
+    /// A sign-in was refused.
+    Refused {
+        /// The user name as offered, cut to 128 characters; empty when it could not be read.
+        offered: String,
+        /// The mechanism.
+        mechanism: &'static str,
+        /// The true cause, in words.
+        cause: String,
+        /// The last line the client was told.
+        told: String,
+    },
+    /// Messages were accepted for delivery.
+    Accepted {
+        /// Octets.
+        bytes: u64,
+        /// Recipients, cut to the first ten.
+        to: Vec<String>,
+        /// The queue or message id told to the client.
+        id: String,
+    },
+    /// A command was refused in a way an owner wants to know (quota, policy, storage).
+    Failed {
+        /// The command.
+        command: &'static str,
+        /// The true cause.
+        cause: String,
+    },
+    /// The connection ended.
+    Closed {
+        /// By whom and why: "client left", "session expired", "revoked", "idle", "shutting down".
+        reason: &'static str,
+    },
+}
+
+/// Where events go.
+pub type Journal = Arc<dyn Fn(Event) + Send + Sync>;
