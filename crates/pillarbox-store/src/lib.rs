@@ -1,2 +1,5 @@
 //! Accounts as versioned ordered maps (engines), bodies (blobs), and on them mail: mailboxes, messages, labels, threads.
 #![forbid(unsafe_code)]
+
+pub mod blob;
+pub mod engine;
