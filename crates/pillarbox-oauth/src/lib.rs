@@ -25,7 +25,13 @@ impl Credential {
     /// Whether ending `other` ends this: the same, or the grant this token belongs to.
     pub fn is_covered_by(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Grant { grant: a, .. }, Self::Grant { grant: b, token: None }) => a == b,
+            (
+                Self::Grant { grant: a, .. },
+                Self::Grant {
+                    grant: b,
+                    token: None,
+                },
+            ) => a == b,
             _ => self == other,
         }
     }

@@ -96,11 +96,33 @@ impl Registry {
     /// Takes a place for a new connection.
     pub fn connect(&self, protocol: Protocol, peer: IpAddr, token: &str, now: Millis) -> Seat {
         let key = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let first = self.0.stopping.load(Ordering::SeqCst).then_some(End::Shutdown);
+        let first = self
+            .0
+            .stopping
+            .load(Ordering::SeqCst)
+            .then_some(End::Shutdown);
         let (end, ended) = watch::channel(first);
-        let session = Session { token: token.into(), protocol, peer, since: now, signed_in: None };
-        self.live().insert(key, Entry { session, end: Arc::new(end) });
-        Seat { registry: self.clone(), key, token: token.into(), ended, version: None }
+        let session = Session {
+            token: token.into(),
+            protocol,
+            peer,
+            since: now,
+            signed_in: None,
+        };
+        self.live().insert(
+            key,
+            Entry {
+                session,
+                end: Arc::new(end),
+            },
+        );
+        Seat {
+            registry: self.clone(),
+            key,
+            token: token.into(),
+            ended,
+            version: None,
+        }
     }
 
     /// Tells matching sessions that they are over; how many were told.
@@ -124,7 +146,10 @@ impl Registry {
     /// All live sessions, oldest first.
     pub fn list(&self) -> Vec<Session> {
         let live = self.live();
-        let mut all: Vec<_> = live.iter().map(|(key, entry)| (*key, entry.session.clone())).collect();
+        let mut all: Vec<_> = live
+            .iter()
+            .map(|(key, entry)| (*key, entry.session.clone()))
+            .collect();
         all.sort_by_key(|(key, _)| *key);
         all.into_iter().map(|(_, session)| session).collect()
     }
@@ -157,12 +182,23 @@ impl Seat {
     }
 
     /// Signs the connection in until a moment, unless `limit` sessions of the account on this protocol are there already.
-    pub fn sign_in(&mut self, who: &Principal, until: Millis, limit: Option<usize>) -> Result<(), TooMany> {
+    pub fn sign_in(
+        &mut self,
+        who: &Principal,
+        until: Millis,
+        limit: Option<usize>,
+    ) -> Result<(), TooMany> {
         let mut live = self.registry.live();
-        let Some(protocol) = live.get(&self.key).map(|entry| entry.session.protocol) else { return Err(TooMany) };
+        let Some(protocol) = live.get(&self.key).map(|entry| entry.session.protocol) else {
+            return Err(TooMany);
+        };
         let theirs = live.values().filter(|entry| {
             entry.session.protocol == protocol
-                && entry.session.signed_in.as_ref().is_some_and(|(other, _)| other.account() == who.account())
+                && entry
+                    .session
+                    .signed_in
+                    .as_ref()
+                    .is_some_and(|(other, _)| other.account() == who.account())
         });
         if limit.is_some_and(|limit| theirs.count() >= limit) {
             return Err(TooMany);
@@ -183,7 +219,9 @@ impl Seat {
         loop {
             let version = async {
                 match &mut self.version {
-                    Some(version) if version.changed().await.is_ok() => *version.borrow_and_update(),
+                    Some(version) if version.changed().await.is_ok() => {
+                        *version.borrow_and_update()
+                    }
                     _ => std::future::pending().await,
                 }
             };

@@ -3,3 +3,4 @@
 
 pub mod blob;
 pub mod engine;
+pub mod mail;

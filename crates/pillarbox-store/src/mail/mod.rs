@@ -30,17 +30,33 @@ pub struct AccountId(pub Arc<str>);
 
 /// What a mailbox is kept for. `All`, `Starred` and `Important` are kept by rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role { Inbox, All, Drafts, Important, Sent, Junk, Starred, Trash }
+pub enum Role {
+    Inbox,
+    All,
+    Drafts,
+    Important,
+    Sent,
+    Junk,
+    Starred,
+    Trash,
+}
 
 /// The system flags of RFC 3501 §2.3.2 as bits, without \Recent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SystemFlags(pub u8);
 impl SystemFlags {
-    pub const SEEN: u8 = 1; pub const ANSWERED: u8 = 2; pub const FLAGGED: u8 = 4; pub const DRAFT: u8 = 8; pub const DELETED: u8 = 16;
+    pub const SEEN: u8 = 1;
+    pub const ANSWERED: u8 = 2;
+    pub const FLAGGED: u8 = 4;
+    pub const DRAFT: u8 = 8;
+    pub const DELETED: u8 = 16;
 }
 /// System flags and keywords (sorted; as first spelled in the account; compared without case).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Flags { pub system: SystemFlags, pub keywords: Vec<Arc<str>> }
+pub struct Flags {
+    pub system: SystemFlags,
+    pub keywords: Vec<Arc<str>>,
+}
 
 /// One mailbox. Counts are kept, not counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,13 +132,20 @@ pub enum Change {
 /// What is new since a version. Deliberately coarse: read the rows to see how they are now.
 #[derive(Clone, Debug)]
 pub enum Changes {
-    Since { version: Version, changes: Vec<Change> },
+    Since {
+        version: Version,
+        changes: Vec<Change>,
+    },
     /// The log no longer reaches back that far: compare the whole mailbox.
     TooOld { version: Version },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How { Add, Remove, Replace }
+pub enum How {
+    Add,
+    Remove,
+    Replace,
+}
 
 /// A message to be stored. The body is already durable in `blob`.
 #[derive(Clone, Debug)]
@@ -158,16 +181,34 @@ pub struct Copied {
     pub expunged: Vec<Uid>,
 }
 #[derive(Clone, Debug)]
-pub struct Appended { pub version: Version, pub uid_validity: u32, pub uid: Uid, pub message: MessageId }
+pub struct Appended {
+    pub version: Version,
+    pub uid_validity: u32,
+    pub uid: Uid,
+    pub message: MessageId,
+}
 
 /// What happens when a message leaves its last visible label (wire §3.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastLabel { Archive, Trash, Delete }
+pub enum LastLabel {
+    Archive,
+    Trash,
+    Delete,
+}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PopWindow { Disabled, From(Millis), All }
+pub enum PopWindow {
+    Disabled,
+    From(Millis),
+    All,
+}
 /// What popping a message does to it (wire §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PopDisposition { Keep, MarkRead, Archive, Trash }
+pub enum PopDisposition {
+    Keep,
+    MarkRead,
+    Archive,
+    Trash,
+}
 
 /// An account's settings; defaults are those of wire §3.6 and §4.4 (auto_expunge off).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,30 +226,51 @@ pub struct Settings {
 
 /// How system mailboxes are called (DESIGN: as on Gmail, or plainly), fixed when the account is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Naming { Gmail, Plain }
+pub enum Naming {
+    Gmail,
+    Plain,
+}
 
 /// Which messages a POP session sees (wire §4.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PopMode { Normal, /// `recent:` in front of the user name: the last 30 days, popped or not
-    Recent }
+pub enum PopMode {
+    Normal,
+    /// `recent:` in front of the user name: the last 30 days, popped or not
+    Recent,
+}
 /// One message of a maildrop, oldest first.
 #[derive(Clone, Debug)]
-pub struct PopItem { pub message: MessageId, pub size: u32, pub blob: crate::blob::BlobId }
+pub struct PopItem {
+    pub message: MessageId,
+    pub size: u32,
+    pub blob: crate::blob::BlobId,
+}
 
 /// Why the store refused. Each protocol turns these into its own replies in one place.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("no such account")] NoSuchAccount,
-    #[error("no such mailbox")] NoSuchMailbox,
-    #[error("a mailbox of this name exists")] MailboxExists,
-    #[error("not a name for a mailbox: {0}")] BadName(&'static str),
-    #[error("a system mailbox is neither deleted nor renamed")] SystemMailbox,
-    #[error("account exists")] AccountExists,
-    #[error("over quota")] OverQuota,
-    #[error("too many {0}")] TooMany(&'static str),
+    #[error("no such account")]
+    NoSuchAccount,
+    #[error("no such mailbox")]
+    NoSuchMailbox,
+    #[error("a mailbox of this name exists")]
+    MailboxExists,
+    #[error("not a name for a mailbox: {0}")]
+    BadName(&'static str),
+    #[error("a system mailbox is neither deleted nor renamed")]
+    SystemMailbox,
+    #[error("account exists")]
+    AccountExists,
+    #[error("over quota")]
+    OverQuota,
+    #[error("too many {0}")]
+    TooMany(&'static str),
     /// The body is gone or its checksum is wrong.
-    #[error("body of message is damaged or missing")] Damaged,
+    #[error("body of message is damaged or missing")]
+    Damaged,
     /// Nothing can be written any more (disk full, engine broken); reading goes on.
-    #[error("storage refuses to write: {0}")] Unavailable(String),
-    #[error("stored row cannot be read: {0}")] Corrupt(&'static str),
+    #[error("storage refuses to write: {0}")]
+    Unavailable(String),
+    #[error("stored row cannot be read: {0}")]
+    Corrupt(&'static str),
 }
