@@ -1,6 +1,8 @@
-//! Accounts as versioned ordered maps (engines), bodies (blobs), and on them mail: mailboxes, messages, labels, threads.
+//! Accounts as versioned ordered maps, blobs, and on them mailboxes, messages, labels, threads, search, queue.
 #![forbid(unsafe_code)]
 
 pub mod blob;
 pub mod engine;
 pub mod mail;
+
+pub use mail::*;

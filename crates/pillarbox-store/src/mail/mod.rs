@@ -4,6 +4,12 @@
 //! A mailbox is a label: one stored message, many mailbox rows. It has never heard of sequence numbers (they belong to
 //! one connection's view), of protocol replies, or of HTTP. The time is always an argument.
 
+mod account;
+mod store;
+
+pub use account::{Account, Rows};
+pub use store::{Report, Store};
+
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -140,6 +146,16 @@ pub enum Changes {
     TooOld { version: Version },
 }
 
+/// A label as X-GM-LABELS names it (wire §3.7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LabelName {
+    /// A system label.
+    Role(Role),
+    /// A label of the person's own: the mailbox's name, UTF-8.
+    User(String),
+}
+
+/// What a STORE does with what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     Add,
