@@ -1,0 +1,333 @@
+//! One authentication exchange, from its first line to its last, as a server sees it: a small state machine that
+//! IMAP, POP3 and SMTP wrap in their own words.
+
+use super::{
+    Bearer, Malformed, Mechanism, Password, XOAUTH2_FAILURE, decode_oauthbearer, decode_plain,
+    decode_xoauth2, from_base64, oauthbearer_failure, to_base64,
+};
+use std::mem;
+
+/// The prompts of LOGIN, `Username:` and `Password:`, as clients know them (wire §5.1).
+const USERNAME_PROMPT: &str = "VXNlcm5hbWU6";
+const PASSWORD_PROMPT: &str = "UGFzc3dvcmQ6";
+
+/// What the peer claims, to be checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// XOAUTH2 or OAUTHBEARER.
+    Bearer(Bearer),
+    /// PLAIN or LOGIN.
+    Password(Password),
+}
+
+/// What the conversation does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send this after the protocol's mark (`+ `, `334 `); it is base64 already and may be empty. Then give the peer's
+    /// next line to [`Exchange::receive`].
+    Challenge(String),
+    /// Check this, then call [`Exchange::accepted`] or [`Exchange::refused`].
+    Check(Credentials),
+    /// The exchange ended well: say so.
+    Done,
+    /// The exchange is over: answer with the failure line that belongs to it.
+    Fail(Failure),
+}
+
+/// How an exchange ended without success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The peer sent `*` (RFC 4954 §4, RFC 5034 §4, RFC 9051 §6.2.2).
+    Aborted,
+    /// Wire §2.3; no JSON was sent.
+    Malformed(Malformed),
+    /// The check said no.
+    Refused(Dummy),
+    /// A line came when none was due. A fault of ours, answered like a malformed one.
+    OutOfStep,
+}
+
+/// The client's answer to the JSON challenge (wire §2.2). IMAP and SMTP treat all alike; POP tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dummy {
+    /// The mechanism has no JSON challenge.
+    NotAsked,
+    /// An empty line, `AQ==` or `*`.
+    Usual,
+    /// Anything else, such as the whole token again. It is not to be run as a command.
+    Unusual,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    /// Waiting for the one message of XOAUTH2, OAUTHBEARER or PLAIN.
+    Message,
+    LoginUser,
+    LoginPassword {
+        user: Vec<u8>,
+    },
+    Checking,
+    /// The JSON is out; whatever comes ends the exchange.
+    Dummy,
+    Over,
+}
+
+/// An exchange under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    mechanism: Mechanism,
+    state: State,
+}
+
+impl Exchange {
+    /// Begins with the command line. `initial` is the initial response as written there: base64, or `=` for an empty
+    /// one (RFC 4954 §4).
+    #[must_use]
+    pub fn start(mechanism: Mechanism, initial: Option<&[u8]>) -> (Self, Step) {
+        let state = match mechanism {
+            Mechanism::Login => State::LoginUser,
+            Mechanism::Xoauth2 | Mechanism::OauthBearer | Mechanism::Plain => State::Message,
+        };
+        let mut exchange = Self { mechanism, state };
+        let step = match (initial, mechanism) {
+            (Some(b"="), _) => exchange.read(b""),
+            (Some(initial), _) => exchange.read(initial),
+            (None, Mechanism::Login) => Step::Challenge(USERNAME_PROMPT.into()),
+            (None, _) => Step::Challenge(String::new()),
+        };
+        (exchange, step)
+    }
+
+    /// The mechanism chosen.
+    #[must_use]
+    pub fn mechanism(&self) -> Mechanism {
+        self.mechanism
+    }
+
+    /// Takes the peer's line after a challenge, without its CRLF.
+    pub fn receive(&mut self, line: &[u8]) -> Step {
+        if self.state == State::Dummy {
+            self.state = State::Over;
+            let usual = matches!(line, b"" | b"*" | b"AQ==");
+            let dummy = if usual { Dummy::Usual } else { Dummy::Unusual };
+            return Step::Fail(Failure::Refused(dummy));
+        }
+        if line == b"*" {
+            return self.fail(Failure::Aborted);
+        }
+        self.read(line)
+    }
+
+    /// The check passed. A mechanism with a last word of the server (SCRAM) will send it from here.
+    pub fn accepted(&mut self) -> Step {
+        match mem::replace(&mut self.state, State::Over) {
+            State::Checking => Step::Done,
+            _ => Step::Fail(Failure::OutOfStep),
+        }
+    }
+
+    /// The check did not pass, whatever the cause. Bearer mechanisms first send the JSON (wire §2.2); `issuer` is the
+    /// URL of the authorization server, which OAUTHBEARER's JSON names.
+    pub fn refused(&mut self, issuer: &str) -> Step {
+        if self.state != State::Checking {
+            return self.fail(Failure::OutOfStep);
+        }
+        self.state = State::Dummy;
+        match self.mechanism {
+            Mechanism::Xoauth2 => Step::Challenge(to_base64(XOAUTH2_FAILURE)),
+            Mechanism::OauthBearer => Step::Challenge(to_base64(oauthbearer_failure(issuer))),
+            Mechanism::Plain | Mechanism::Login => self.fail(Failure::Refused(Dummy::NotAsked)),
+        }
+    }
+
+    fn read(&mut self, line: &[u8]) -> Step {
+        match self.decode(line) {
+            Ok(step) => step,
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    fn decode(&mut self, line: &[u8]) -> Result<Step, Failure> {
+        let response = from_base64(line)?;
+        let credentials = match mem::replace(&mut self.state, State::Checking) {
+            State::Message => self.message(&response)?,
+            State::LoginUser => {
+                self.state = State::LoginPassword { user: response };
+                return Ok(Step::Challenge(PASSWORD_PROMPT.into()));
+            }
+            State::LoginPassword { user } => login(&user, &response)?,
+            State::Checking | State::Dummy | State::Over => return Err(Failure::OutOfStep),
+        };
+        Ok(Step::Check(credentials))
+    }
+
+    fn message(&self, response: &[u8]) -> Result<Credentials, Malformed> {
+        match self.mechanism {
+            Mechanism::Xoauth2 => decode_xoauth2(response).map(Credentials::Bearer),
+            Mechanism::OauthBearer => {
+                decode_oauthbearer(response).map(|message| Credentials::Bearer(message.bearer))
+            }
+            Mechanism::Plain | Mechanism::Login => {
+                decode_plain(response).map(Credentials::Password)
+            }
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) -> Step {
+        self.state = State::Over;
+        Step::Fail(failure)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+fn login(user: &[u8], password: &[u8]) -> Result<Credentials, Malformed> {
+    let utf8 = |part| std::str::from_utf8(part).map_err(|_| Malformed::NotText);
+    Password::new(None, utf8(user)?, utf8(password)?).map(Credentials::Password)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is the failed test
+    use super::super::{encode_oauthbearer, encode_plain, encode_xoauth2};
+    use super::*;
+    use crate::sasl::OauthBearer;
+    use proptest::prelude::*;
+
+    const ISSUER: &str = "https://id.example.com";
+    const JSON: &str = "eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==";
+
+    fn bearer() -> Bearer {
+        Bearer::new(Some("ada@example.com"), "tok").unwrap()
+    }
+
+    fn ada() -> Password {
+        Password::new(None, "ada", "secret").unwrap()
+    }
+
+    #[test]
+    fn one_line_and_two_steps_read_alike() {
+        let oauth = OauthBearer {
+            bearer: bearer(),
+            host: None,
+            port: None,
+        };
+        for (mechanism, message, credentials) in [
+            (
+                Mechanism::Xoauth2,
+                encode_xoauth2(&bearer()),
+                Credentials::Bearer(bearer()),
+            ),
+            (
+                Mechanism::OauthBearer,
+                encode_oauthbearer(&oauth),
+                Credentials::Bearer(bearer()),
+            ),
+            (
+                Mechanism::Plain,
+                encode_plain(&ada()),
+                Credentials::Password(ada()),
+            ),
+        ] {
+            let line = to_base64(message);
+            let check = Step::Check(credentials);
+            let (mut exchange, step) = Exchange::start(mechanism, Some(line.as_bytes()));
+            assert_eq!(step, check);
+            assert_eq!(exchange.accepted(), Step::Done);
+            let (mut exchange, step) = Exchange::start(mechanism, None);
+            assert_eq!(step, Step::Challenge(String::new()));
+            assert_eq!(exchange.receive(line.as_bytes()), check);
+            assert_eq!(exchange.accepted(), Step::Done);
+        }
+    }
+
+    #[test]
+    fn login_prompts_twice_or_once() {
+        let check = Step::Check(Credentials::Password(ada()));
+        let (mut exchange, step) = Exchange::start(Mechanism::Login, None);
+        assert_eq!(step, Step::Challenge("VXNlcm5hbWU6".into()));
+        assert_eq!(
+            exchange.receive(b"YWRh"),
+            Step::Challenge("UGFzc3dvcmQ6".into())
+        );
+        assert_eq!(exchange.receive(b"c2VjcmV0"), check);
+        assert_eq!(
+            exchange.refused(ISSUER),
+            Step::Fail(Failure::Refused(Dummy::NotAsked))
+        );
+        let (mut exchange, step) = Exchange::start(Mechanism::Login, Some(b"YWRh"));
+        assert_eq!(step, Step::Challenge("UGFzc3dvcmQ6".into()));
+        assert_eq!(exchange.receive(b"c2VjcmV0"), check);
+    }
+
+    #[test]
+    fn a_refused_token_is_explained_and_any_dummy_ends_it() {
+        let line = to_base64(encode_xoauth2(&bearer()));
+        for (dummy, kind) in [
+            (b"".as_slice(), Dummy::Usual),
+            (b"*", Dummy::Usual),
+            (b"AQ==", Dummy::Usual),
+            (line.as_bytes(), Dummy::Unusual),
+            (b"QUIT", Dummy::Unusual),
+            (b"a1 \xff", Dummy::Unusual),
+        ] {
+            let (mut exchange, _) = Exchange::start(Mechanism::Xoauth2, Some(line.as_bytes()));
+            assert_eq!(exchange.refused(ISSUER), Step::Challenge(JSON.into()));
+            assert_eq!(exchange.receive(dummy), Step::Fail(Failure::Refused(kind)));
+            assert_eq!(exchange.accepted(), Step::Fail(Failure::OutOfStep));
+        }
+    }
+
+    #[test]
+    fn oauthbearer_names_the_issuer() {
+        let line = to_base64("n,,\x01auth=Bearer t\x01\x01");
+        let (mut exchange, _) = Exchange::start(Mechanism::OauthBearer, Some(line.as_bytes()));
+        let json = oauthbearer_failure(ISSUER);
+        assert_eq!(exchange.refused(ISSUER), Step::Challenge(to_base64(json)));
+    }
+
+    #[test]
+    fn star_aborts_and_malformed_gets_no_json() {
+        for mechanism in Mechanism::ALL {
+            let (mut exchange, _) = Exchange::start(mechanism, None);
+            assert_eq!(exchange.receive(b"*"), Step::Fail(Failure::Aborted));
+            let (mut exchange, _) = Exchange::start(mechanism, None);
+            assert_eq!(
+                exchange.receive(b"not base64"),
+                Step::Fail(Failure::Malformed(Malformed::NotBase64))
+            );
+            assert_eq!(exchange.refused(ISSUER), Step::Fail(Failure::OutOfStep));
+        }
+        let (_, step) = Exchange::start(Mechanism::Plain, Some(b"="));
+        assert_eq!(step, Step::Fail(Failure::Malformed(Malformed::NotPlain)));
+        let twice = to_base64(to_base64(encode_xoauth2(&bearer())));
+        let (_, step) = Exchange::start(Mechanism::Xoauth2, Some(twice.as_bytes()));
+        assert_eq!(
+            step,
+            Step::Fail(Failure::Malformed(Malformed::DoubleBase64))
+        );
+    }
+
+    #[test]
+    fn nothing_secret_prints() {
+        let line = to_base64(encode_plain(&ada()));
+        let (_, step) = Exchange::start(Mechanism::Plain, Some(line.as_bytes()));
+        assert!(!format!("{step:?}").contains("secret\""));
+    }
+
+    proptest! {
+        #[test]
+        fn anything_may_come(lines: Vec<Vec<u8>>, which in 0..4usize) {
+            let (mut exchange, _) = Exchange::start(Mechanism::ALL[which], None);
+            for line in &lines {
+                if let Step::Check(_) = exchange.receive(line) {
+                    exchange.refused(ISSUER);
+                }
+            }
+        }
+    }
+}
