@@ -101,7 +101,10 @@ impl Registry {
             .stopping
             .load(Ordering::SeqCst)
             .then_some(End::Shutdown);
-        let (end, ended) = watch::channel(first);
+        let (end, mut ended) = watch::channel(first);
+        if first.is_some() {
+            ended.mark_changed();
+        }
         let session = Session {
             token: token.into(),
             protocol,
@@ -216,24 +219,10 @@ impl Seat {
 
     /// Waits for the next news. Safe to drop and call again.
     pub async fn news(&mut self) -> News {
-        loop {
-            let version = async {
-                match &mut self.version {
-                    Some(version) if version.changed().await.is_ok() => {
-                        *version.borrow_and_update()
-                    }
-                    _ => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                // The sender lives as long as our entry, so this does not fail.
-                seen = self.ended.wait_for(Option::is_some) => match seen.map(|end| *end) {
-                    Ok(Some(end)) => return News::Ended(end),
-                    _ => std::future::pending::<()>().await,
-                },
-                version = version => return News::Version(version),
-            }
+        tokio::select! {
+            biased;
+            end = ended(&mut self.ended) => News::Ended(end),
+            version = changed(&mut self.version) => News::Version(version),
         }
     }
 
@@ -243,8 +232,71 @@ impl Seat {
     }
 }
 
+/// Each end is told once, so that a conversation that must finish a literal first is not asked over and over.
+async fn ended(receiver: &mut watch::Receiver<Option<End>>) -> End {
+    while receiver.changed().await.is_ok() {
+        if let Some(end) = *receiver.borrow_and_update() {
+            return end;
+        }
+    }
+    // The sender lives as long as our entry in the registry; without it nobody can end us.
+    std::future::pending().await
+}
+
+async fn changed(receiver: &mut Option<watch::Receiver<Version>>) -> Version {
+    match receiver {
+        Some(receiver) if receiver.changed().await.is_ok() => *receiver.borrow_and_update(),
+        _ => std::future::pending().await,
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         self.registry.live().remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn seat(registry: &Registry, token: &str) -> Seat {
+        registry.connect(Protocol::Imap, Ipv4Addr::LOCALHOST.into(), token, 0)
+    }
+
+    #[tokio::test]
+    async fn ending_a_session_is_told_once_and_only_to_that_session() {
+        let registry = Registry::default();
+        let (mut one, other) = (seat(&registry, "one"), seat(&registry, "other"));
+        assert_eq!(registry.end(&Which::Session("one".into())), 1);
+        assert_eq!(one.news().await, News::Ended(End::Revoked));
+        assert_eq!(one.ended(), Some(End::Revoked));
+        assert_eq!(other.ended(), None);
+        let again = tokio::time::timeout(std::time::Duration::from_millis(20), one.news()).await;
+        assert!(again.is_err(), "told twice");
+    }
+
+    #[tokio::test]
+    async fn shutdown_reaches_sessions_of_before_and_after() {
+        let registry = Registry::default();
+        let mut before = seat(&registry, "before");
+        assert_eq!(registry.shut_down(), 1);
+        let mut after = seat(&registry, "after");
+        assert_eq!(before.news().await, News::Ended(End::Shutdown));
+        assert_eq!(after.news().await, News::Ended(End::Shutdown));
+    }
+
+    #[tokio::test]
+    async fn a_version_is_news_and_a_dropped_seat_leaves_the_registry() {
+        let registry = Registry::default();
+        let mut seat = seat(&registry, "one");
+        let (send, receive) = watch::channel(4);
+        seat.listen(receive);
+        send.send_replace(5);
+        assert_eq!(seat.news().await, News::Version(5));
+        assert_eq!(registry.list().len(), 1);
+        drop(seat);
+        assert!(registry.list().is_empty());
     }
 }
