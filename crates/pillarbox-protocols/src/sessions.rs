@@ -244,10 +244,13 @@ async fn ended(receiver: &mut watch::Receiver<Option<End>>) -> End {
 }
 
 async fn changed(receiver: &mut Option<watch::Receiver<Version>>) -> Version {
-    match receiver {
-        Some(receiver) if receiver.changed().await.is_ok() => *receiver.borrow_and_update(),
-        _ => std::future::pending().await,
+    let Some(receiver) = receiver else {
+        return std::future::pending().await;
+    };
+    if receiver.changed().await.is_err() {
+        return std::future::pending().await; // the store is closing; the end comes by other ways
     }
+    *receiver.borrow_and_update()
 }
 
 impl Drop for Seat {
