@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod dot;
+pub mod imap;
 pub mod line;
 pub mod pop3;
 pub mod sasl;
