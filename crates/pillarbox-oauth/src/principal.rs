@@ -1,0 +1,125 @@
+//! What a passed check gives, and what a refused one says.
+
+use pillarbox_store::mail::{AccountId, Millis, StoreError};
+use std::sync::Arc;
+
+/// What opened a session; revoking it, or what it came from, ends the session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// Every token of one grant; `token` names one of them (`jti`).
+    Grant {
+        /// The grant's id within the account.
+        grant: Arc<str>,
+        /// One token of it; None means all.
+        token: Option<Arc<str>>,
+    },
+    /// An app password, by its id.
+    AppPassword(Arc<str>),
+    /// The account's own password (only where the administrator allows it).
+    Password,
+}
+
+impl Credential {
+    /// Whether ending `other` ends this: the same, or the grant this token belongs to.
+    pub fn is_covered_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Grant { grant: a, .. },
+                Self::Grant {
+                    grant: b,
+                    token: None,
+                },
+            ) => a == b,
+            _ => self == other,
+        }
+    }
+}
+
+/// The services a credential can be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// IMAP.
+    Imap,
+    /// POP3.
+    Pop3,
+    /// Message submission.
+    Submission,
+    /// The web pages.
+    Web,
+}
+
+/// Somebody whose credential was checked. Only this crate makes one.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub(crate) account: AccountId,
+    pub(crate) address: Arc<str>,
+    pub(crate) credential: Credential,
+    pub(crate) app: Option<Arc<str>>,
+    pub(crate) until: Option<Millis>,
+}
+
+impl Principal {
+    /// The mailbox.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+    /// The account's own address (aliases resolved).
+    pub fn address(&self) -> &Arc<str> {
+        &self.address
+    }
+    /// What was presented.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+    /// The OAuth client's or app password's name, for people.
+    pub fn app(&self) -> Option<&Arc<str>> {
+        self.app.as_ref()
+    }
+    /// When its authority ends by itself (a token's `exp`); None is no limit of its own.
+    pub fn until(&self) -> Option<Millis> {
+        self.until
+    }
+}
+
+/// What a peer may be told about a refusal. The cause is for the log only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Decides the reply.
+    pub kind: RefusalKind,
+    /// The true cause, in words, without secrets.
+    pub cause: String,
+}
+
+/// See [`Refusal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// Wrong user, wrong secret, expired, revoked, wrong scope, wrong mailbox: one answer for all.
+    Invalid,
+    /// A password that has not the form of an app password, where only those are taken.
+    AppPasswordRequired,
+    /// The account may not use this service.
+    ServiceOff,
+    /// Too many failures; come back later.
+    TooManyAttempts,
+    /// Our fault; try again.
+    Temporary,
+}
+
+impl Refusal {
+    pub(crate) fn new(kind: RefusalKind, cause: impl Into<String>) -> Self {
+        Self {
+            kind,
+            cause: cause.into(),
+        }
+    }
+
+    pub(crate) fn invalid(cause: impl Into<String>) -> Self {
+        Self::new(RefusalKind::Invalid, cause)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(fault: StoreError) -> Self {
+        Self::new(RefusalKind::Temporary, format!("the store failed: {fault}"))
+    }
+}

@@ -1,0 +1,227 @@
+//! The words of the authorization server: requests, answers, errors, discovery.
+
+use crate::{Client, Scopes, Secret};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Error codes of RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the code of its name
+pub enum ErrorCode {
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    UnsupportedResponseType,
+    InvalidScope,
+    AccessDenied,
+    ServerError,
+    TemporarilyUnavailable,
+    LoginRequired,
+    ConsentRequired,
+    InteractionRequired,
+    RequestNotSupported,
+    RequestUriNotSupported,
+    InvalidToken,
+    InsufficientScope,
+}
+
+impl ErrorCode {
+    /// As it goes over the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::InteractionRequired => "interaction_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+        }
+    }
+}
+
+/// What the client wants the person to be asked (OpenID Connect Core §3.1.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// Ask nothing: fail instead.
+    pub none: bool,
+    /// Ask for the password again.
+    pub login: bool,
+    /// Ask for consent again.
+    pub consent: bool,
+    /// Ask which account.
+    pub select_account: bool,
+}
+
+/// A checked authorization request. Only this crate makes one.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequest {
+    pub(crate) client: Arc<Client>,
+    pub(crate) redirect_uri: String,
+    pub(crate) scopes: Scopes,
+    pub(crate) state: Option<String>,
+    pub(crate) nonce: Option<String>,
+    pub(crate) challenge: Option<String>,
+    pub(crate) offline: bool,
+    pub(crate) prompt: Prompt,
+    pub(crate) login_hint: Option<String>,
+}
+
+impl AuthorizationRequest {
+    /// Who asks.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+    /// For what.
+    pub fn scopes(&self) -> Scopes {
+        self.scopes
+    }
+    /// Where the browser goes next.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+    /// What to ask the person.
+    pub fn prompt(&self) -> Prompt {
+        self.prompt
+    }
+    /// Whose account the client expects.
+    pub fn login_hint(&self) -> Option<&str> {
+        self.login_hint.as_deref()
+    }
+    /// Whether it will go on by itself (gets a refresh token).
+    pub fn offline(&self) -> bool {
+        self.offline
+    }
+}
+
+/// An authorization request that cannot go on.
+#[derive(Clone, Debug)]
+pub struct AuthorizationError {
+    /// The code.
+    pub code: ErrorCode,
+    /// What is wrong, in words.
+    pub description: String,
+    /// The program's name, if it is known.
+    pub app: Option<Arc<str>>,
+    /// Where to send the browser with it; None: only a page may say it (RFC 6749 §4.1.2.1).
+    pub redirect: Option<String>,
+}
+
+impl AuthorizationError {
+    pub(crate) fn page(code: ErrorCode, description: impl Into<String>) -> Self {
+        Self {
+            code,
+            description: description.into(),
+            app: None,
+            redirect: None,
+        }
+    }
+}
+
+/// Client credentials in the Authorization header (RFC 6749 §2.3.1), decoded.
+#[derive(Clone, Debug)]
+pub struct BasicAuth {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`.
+    pub secret: Secret,
+}
+
+/// A refusal of the token, revocation or user info endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TokenError {
+    /// The code.
+    #[serde(rename = "error", serialize_with = "as_name")]
+    pub code: ErrorCode,
+    /// For people.
+    #[serde(rename = "error_description")]
+    pub description: String,
+}
+
+fn as_name<S: serde::Serializer>(code: &ErrorCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(code.name())
+}
+
+impl TokenError {
+    pub(crate) fn new(code: ErrorCode, description: impl Into<String>) -> Self {
+        Self {
+            code,
+            description: description.into(),
+        }
+    }
+}
+
+/// The token endpoint's answer (RFC 6749 §5.1). Serializes to what is sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct TokenResponse {
+    /// The bearer token.
+    pub access_token: Secret,
+    /// Its life in seconds.
+    pub expires_in: u64,
+    /// If one is issued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refresh_token: Option<Secret>,
+    /// What was granted.
+    pub scope: String,
+    /// `Bearer`.
+    pub token_type: &'static str,
+    /// If `openid` was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Secret>,
+}
+
+/// The user info endpoint's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UserInfo {
+    /// The account's id.
+    pub sub: String,
+    /// Its address, with scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// True whenever there is an address: it is ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+}
+
+/// A set of public keys (RFC 7517 §5).
+#[derive(Clone, Debug, Serialize)]
+pub struct Jwks {
+    /// The keys.
+    pub keys: Vec<serde_json::Value>,
+}
+
+/// Both discovery documents: RFC 8414 and OpenID Connect Discovery share their members (wire §7.1).
+#[derive(Clone, Debug, Default, Serialize)]
+#[allow(missing_docs)] // each is the member of its name
+pub struct Metadata {
+    pub issuer: String,
+    pub authorization_endpoint: String,
+    pub token_endpoint: String,
+    pub userinfo_endpoint: String,
+    pub revocation_endpoint: String,
+    pub jwks_uri: String,
+    pub response_types_supported: &'static [&'static str],
+    pub response_modes_supported: &'static [&'static str],
+    pub grant_types_supported: &'static [&'static str],
+    pub subject_types_supported: &'static [&'static str],
+    pub id_token_signing_alg_values_supported: &'static [&'static str],
+    pub scopes_supported: &'static [&'static str],
+    pub token_endpoint_auth_methods_supported: &'static [&'static str],
+    pub revocation_endpoint_auth_methods_supported: &'static [&'static str],
+    pub claims_supported: &'static [&'static str],
+    pub code_challenge_methods_supported: &'static [&'static str],
+    pub prompt_values_supported: &'static [&'static str],
+    pub authorization_response_iss_parameter_supported: bool,
+}
