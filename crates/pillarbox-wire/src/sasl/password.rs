@@ -15,7 +15,7 @@ impl Password {
     ///
     /// # Errors
     /// [`Malformed::NoUser`] and [`Malformed::NotPlain`] for an empty name or password, [`Malformed::NotText`] for a
-    /// NUL, [`Malformed::TooLong`].
+    /// NUL anywhere or a control character in a name, [`Malformed::TooLong`].
     pub fn new(act_as: Option<&str>, user: &str, password: &str) -> Result<Self, Malformed> {
         let act_as = act_as.filter(|name| !name.is_empty());
         let parts = [
@@ -30,6 +30,11 @@ impl Password {
             if part.contains('\0') {
                 return Err(Malformed::NotText);
             }
+        }
+        // RFC 4616 §2 allows them, but no name has any and names reach logs and replies
+        let is_plain = |name: &str| !name.bytes().any(|b| b.is_ascii_control());
+        if !is_plain(user) || !act_as.is_none_or(is_plain) {
+            return Err(Malformed::NotText);
         }
         match (user, password) {
             ("", _) => Err(Malformed::NoUser),
@@ -118,6 +123,8 @@ mod tests {
             ("ada\0x", NotPlain),
             ("\0ada\0x\0", NotPlain),
             ("\0\0x", NoUser),
+            ("\0ada\r\n\0x", NotText),
+            ("b\rb\0ada\0x", NotText),
             ("\0ada\0", NotPlain),
             (twice.as_str(), DoubleBase64),
             (long.as_str(), TooLong),
@@ -129,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trips(act_as in proptest::option::of("[^\\x00]{1,20}"), user in "[^\\x00]{1,20}",
+        fn round_trips(act_as in proptest::option::of("[^\\x00-\\x1f\\x7f]{1,20}"), user in "[^\\x00-\\x1f\\x7f]{1,20}",
                        password in "[^\\x00]{1,20}") {
             let value = Password::new(act_as.as_deref(), &user, &password).unwrap();
             prop_assert_eq!(decode_plain(&encode_plain(&value)).unwrap(), value);
