@@ -5,9 +5,11 @@
 //! one connection's view), of protocol replies, or of HTTP. The time is always an argument.
 
 mod account;
+mod intake;
 mod store;
 
 pub use account::{Account, Rows};
+pub use intake::{HELD_BYTES_MAX, Intake, Received};
 pub use store::{Report, Store};
 
 use bytes::Bytes;

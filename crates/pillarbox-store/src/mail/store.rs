@@ -26,6 +26,7 @@ pub struct Report {
 #[derive(Clone)]
 pub struct Store {
     blobs: Arc<dyn Blobs>,
+    random: Random,
 }
 
 impl Store {
@@ -36,15 +37,20 @@ impl Store {
     pub async fn open(
         _engine: Arc<dyn Engine>,
         blobs: Arc<dyn Blobs>,
-        _random: Random,
+        random: Random,
     ) -> Result<Self, StoreError> {
-        Ok(Self { blobs })
+        Ok(Self { blobs, random })
     }
 
     /// Where the bodies are.
     #[must_use]
     pub fn blobs(&self) -> &Arc<dyn Blobs> {
         &self.blobs
+    }
+
+    /// Fills `bytes` with random bytes.
+    pub(super) fn random(&self, bytes: &mut [u8]) {
+        (self.random)(bytes);
     }
 
     /// Tells the store what time it is. Most operations carry their time; those that do not use the latest one heard.
