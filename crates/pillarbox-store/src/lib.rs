@@ -1,8 +1,10 @@
-//! Accounts as versioned ordered maps, blobs, and on them mailboxes, messages, labels, threads, search, queue.
+//! Accounts as versioned ordered maps (engines), bodies (blobs), and on them mail: mailboxes, messages, labels, threads.
 #![forbid(unsafe_code)]
 
 pub mod blob;
+pub mod door;
 pub mod engine;
 pub mod mail;
+mod recent;
 
 pub use mail::*;

@@ -11,9 +11,16 @@ use bytes::Bytes;
 
 use crate::engine::Pending;
 
+mod compact;
 mod memory;
+mod own;
+mod record;
+mod recover;
+mod segments;
+mod writer;
 
 pub use memory::MemoryBlobs;
+pub use segments::SegmentBlobs;
 
 /// Bodies above this size, in bytes, get a file of their own, so that they do not hold up everyone else's flush.
 pub const OWN_FILE_BYTES: u64 = 1024 * 1024;

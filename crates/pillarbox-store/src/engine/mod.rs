@@ -9,8 +9,16 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+pub(crate) mod blob_table;
+mod check;
+mod embedded;
+pub(crate) mod folder;
 mod memory;
+mod watchers;
+mod writer;
 
+pub use embedded::EmbeddedEngine;
+pub use folder::{Embedded, FORMAT, OpenError, Options};
 pub use memory::MemoryEngine;
 
 /// Longest [`AccountKey`], in bytes: it precedes every key on disk.
@@ -288,6 +296,22 @@ pub struct Trimmed {
     pub more: bool,
 }
 
+/// What [`Engine::check`] found.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CheckedRows {
+    /// Accounts with at least one commit.
+    pub accounts: u64,
+    /// Their rows, all of which could be read unless a problem says otherwise.
+    pub rows: u64,
+    /// Their log entries.
+    pub log_entries: u64,
+    /// One sentence for each thing that is wrong.
+    pub problems: Vec<String>,
+}
+
+/// Told how many rows of all kinds [`Engine::check`] has looked at so far.
+pub type RowProgress = Box<dyn FnMut(u64) + Send>;
+
 /// A bound of this module that the caller broke.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TooLarge {
@@ -337,7 +361,8 @@ pub enum EngineError {
     /// a restart: the answer says which.
     #[error("it is not known whether the commit was stored: {0}")]
     Unknown(Arc<str>),
-    /// An earlier write failed, so the engine takes no more until it is opened again. Nothing was done. Reads go on.
+    /// An earlier write failed, so the engine takes no more until it is opened again. This call did nothing; what became of
+    /// the same commit if it was sent before stays unknown until then. Reads go on.
     #[error("the store takes no more changes until it is restarted, because a write failed: {0}")]
     Broken(Arc<str>),
     /// The engine is at an older version than the reader has already seen.
@@ -444,6 +469,12 @@ pub trait Engine: Send + Sync + 'static {
         account: &'a AccountKey,
         now_ms: u64,
     ) -> Pending<'a, Result<Trimmed, EngineError>>;
+
+    /// Reads every row and log entry and holds them against the accounts' versions. Takes as long as it takes.
+    ///
+    /// # Errors
+    /// [`EngineError::Unreadable`] if it cannot even be begun; what is wrong with single rows is in the report.
+    fn check(&self, progress: RowProgress) -> Pending<'_, Result<CheckedRows, EngineError>>;
 }
 
 /// Whether the log entry that made `version` may go.
