@@ -70,7 +70,7 @@ pub enum Code {
     TooBig,
     /// `HASCHILDREN` (RFC 9051 §7.1)
     HasChildren,
-    /// `UNKNOWN-CTE` is not ours; `NOTSAVED` is (RFC 5182 §2.1)
+    /// `NOTSAVED` (RFC 5182 §2.1)
     NotSaved,
     /// `USEATTR` (RFC 6154 §5.1)
     UseAttr,
@@ -103,4 +103,97 @@ pub enum Code {
     WebAlert(String),
     /// Any other name, with its arguments as text if there are any. For reading; to print, the arguments must not hold `]`.
     Other(Keyword, Option<String>),
+}
+
+impl Code {
+    /// Codes that are a name and nothing else.
+    const PLAIN: [Self; 30] = [
+        Self::Alert,
+        Self::Parse,
+        Self::ReadOnly,
+        Self::ReadWrite,
+        Self::TryCreate,
+        Self::Unavailable,
+        Self::AuthenticationFailed,
+        Self::AuthorizationFailed,
+        Self::Expired,
+        Self::PrivacyRequired,
+        Self::ContactAdmin,
+        Self::NoPerm,
+        Self::InUse,
+        Self::ExpungeIssued,
+        Self::Corruption,
+        Self::ServerBug,
+        Self::ClientBug,
+        Self::Limit,
+        Self::OverQuota,
+        Self::AlreadyExists,
+        Self::NonExistent,
+        Self::Cannot,
+        Self::TooBig,
+        Self::HasChildren,
+        Self::NotSaved,
+        Self::UseAttr,
+        Self::CompressionActive,
+        Self::UidNotSticky,
+        Self::NoModSeq,
+        Self::Closed,
+    ];
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Alert => "ALERT",
+            Self::BadCharset(_) => "BADCHARSET",
+            Self::Capability(_) => "CAPABILITY",
+            Self::Parse => "PARSE",
+            Self::PermanentFlags { .. } => "PERMANENTFLAGS",
+            Self::ReadOnly => "READ-ONLY",
+            Self::ReadWrite => "READ-WRITE",
+            Self::TryCreate => "TRYCREATE",
+            Self::UidNext(_) => "UIDNEXT",
+            Self::UidValidity(_) => "UIDVALIDITY",
+            Self::Unseen(_) => "UNSEEN",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::AuthenticationFailed => "AUTHENTICATIONFAILED",
+            Self::AuthorizationFailed => "AUTHORIZATIONFAILED",
+            Self::Expired => "EXPIRED",
+            Self::PrivacyRequired => "PRIVACYREQUIRED",
+            Self::ContactAdmin => "CONTACTADMIN",
+            Self::NoPerm => "NOPERM",
+            Self::InUse => "INUSE",
+            Self::ExpungeIssued => "EXPUNGEISSUED",
+            Self::Corruption => "CORRUPTION",
+            Self::ServerBug => "SERVERBUG",
+            Self::ClientBug => "CLIENTBUG",
+            Self::Limit => "LIMIT",
+            Self::OverQuota => "OVERQUOTA",
+            Self::AlreadyExists => "ALREADYEXISTS",
+            Self::NonExistent => "NONEXISTENT",
+            Self::Cannot => "CANNOT",
+            Self::TooBig => "TOOBIG",
+            Self::HasChildren => "HASCHILDREN",
+            Self::NotSaved => "NOTSAVED",
+            Self::UseAttr => "USEATTR",
+            Self::CompressionActive => "COMPRESSIONACTIVE",
+            Self::AppendUid(..) => "APPENDUID",
+            Self::CopyUid { .. } => "COPYUID",
+            Self::UidNotSticky => "UIDNOTSTICKY",
+            Self::HighestModSeq(_) => "HIGHESTMODSEQ",
+            Self::NoModSeq => "NOMODSEQ",
+            Self::Modified(_) => "MODIFIED",
+            Self::Closed => "CLOSED",
+            Self::MailboxId(_) => "MAILBOXID",
+            Self::WebAlert(_) => "WEBALERT",
+            Self::Other(name, _) => name.as_str(),
+        }
+    }
+
+    /// The code of this name, if it takes no arguments.
+    pub(crate) fn plain(name: &[u8]) -> Option<Self> {
+        Self::PLAIN
+            .iter()
+            .find(|code| code.name().as_bytes().eq_ignore_ascii_case(name))
+            .cloned()
+    }
 }

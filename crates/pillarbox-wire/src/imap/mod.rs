@@ -8,21 +8,22 @@
 
 pub mod code;
 pub mod command;
-// command_print
+mod command_print;
 pub mod date;
 pub mod frame;
 pub mod mutf7;
 mod parse;
-// print
+pub mod print;
 // reply
 pub mod set;
 mod types;
 
 pub use code::Code;
 pub use command::{Body, Command};
+pub use command_print::Literals;
 pub use date::{Date, DateTime};
 pub use frame::{Event, Framer, Limits, Refusal};
 pub use parse::{Malformed, Problem, parse};
-// use print
+pub use print::{BodyName, EsearchLine, FetchLine, Kind, ListLine, Printer};
 pub use set::{NumberSet, SeqNumber, SeqRange, SequenceSet};
 pub use types::{By, Flag, Keyword, Label, Mailbox, Secret, SpecialUse, Tag};
