@@ -5,4 +5,6 @@
 
 pub mod conversation;
 pub mod events;
+pub mod pop3;
 pub mod sessions;
+mod sign_in;

@@ -1,0 +1,867 @@
+//! The machine itself: which command is legal now, which job runs, when the session ends.
+
+use super::{Context, Maildrop};
+use crate::conversation::{Job, News, Now, Step, Until};
+use crate::events::{Event, What};
+use crate::sessions::{End, Protocol, Seat};
+use crate::sign_in;
+use bytes::Bytes;
+use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, Service};
+use pillarbox_store::blob::BlobId;
+use pillarbox_store::mail::{
+    Account, MessageId, Millis, PopDisposition, PopMode, PopWindow, Settings, StoreError,
+};
+use pillarbox_wire::dot::{DotStuffer, LineEnds};
+use pillarbox_wire::line::{LineReader, LineTooLong};
+use pillarbox_wire::pop3::{Command, CommandError, Reply, TopCutter};
+use pillarbox_wire::sasl::{self, Credentials, Dummy, Exchange, Failure, Mechanism, Password};
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+const EXPIRED: &str = "Session expired, please login again.";
+const TEMPORARY: &str = "Temporary system problem. Please try again later.";
+const BAD_COMMAND: &str = "bad command";
+/// In front of a user name: all mail of the last 30 days (wire §4.4).
+const RECENT: &str = "recent:";
+
+/// What POP's jobs result in.
+pub struct Answer(Done);
+
+enum Done {
+    /// A credential was looked at.
+    Checked {
+        attempt: Attempt,
+        outcome: Result<(Principal, Settings, Vec<pillarbox_store::mail::PopItem>), Refusal>,
+    },
+    /// A piece of a body was read.
+    Read(Result<Bytes, StoreError>),
+    /// QUIT was carried out.
+    Updated(Result<(), StoreError>),
+}
+
+/// A sign-in under way: AUTH has an exchange, USER and PASS have none.
+struct Attempt {
+    exchange: Option<Exchange>,
+    mechanism: &'static str,
+    offered: String,
+    /// What the client will be told, once the exchange is over.
+    refusal: Option<(Refusal, Reply)>,
+}
+
+/// Somebody is signed in.
+struct Transaction {
+    account: Account,
+    settings: Settings,
+    drop: Maildrop,
+}
+
+/// A message on its way to the client, piece by piece.
+struct Sending {
+    account: Account,
+    number: u32,
+    blob: BlobId,
+    left: Range<u64>,
+    /// The reply's first line is out.
+    begun: bool,
+    stuffer: DotStuffer,
+    /// TOP; RETR has none and marks the message.
+    top: Option<TopCutter>,
+}
+
+enum State {
+    /// The name of USER, until PASS.
+    Authorization(Option<String>),
+    Transaction(Box<Transaction>),
+    /// QUIT was said, or the session is over.
+    Over,
+}
+
+enum Doing {
+    Commands,
+    Sasl(Attempt),
+    Job(Job<Answer>),
+    Waiting,
+    Send(Box<Sending>),
+}
+
+/// One POP3 connection.
+pub struct Conversation {
+    context: Arc<Context>,
+    identity: Identity,
+    seat: Seat,
+    peer: IpAddr,
+    token: Arc<str>,
+    now: Now,
+    begun: Duration,
+    /// The monotonic moment of the last bytes.
+    heard: Duration,
+    stirred: bool,
+    lines: LineReader,
+    state: State,
+    doing: Doing,
+    sending: Option<Box<Sending>>,
+    out: Vec<u8>,
+    ended: Option<End>,
+    until: Option<Millis>,
+    /// Until when an expired session waits for a command to answer.
+    grace_ends: Option<Duration>,
+    peer_left: bool,
+    failures: u32,
+    bad_in_a_row: u32,
+    closing: Option<&'static str>,
+}
+
+impl Conversation {
+    /// A connection that was just opened. It greets first.
+    pub fn new(context: Arc<Context>, seat: Seat, peer: IpAddr, now: Now) -> Self {
+        let token: Arc<str> = seat.token().into();
+        let mut conversation = Self {
+            identity: context.identity.from_peer(peer),
+            ended: seat.ended(),
+            seat,
+            peer,
+            now,
+            begun: now.mono,
+            heard: now.mono,
+            stirred: false,
+            lines: LineReader::new(context.limits.line_bytes_max),
+            state: State::Authorization(None),
+            doing: Doing::Commands,
+            sending: None,
+            out: Vec::new(),
+            until: None,
+            grace_ends: None,
+            peer_left: false,
+            failures: 0,
+            bad_in_a_row: 0,
+            closing: None,
+            token,
+            context,
+        };
+        conversation.note(What::Connected);
+        let greeting = format!(
+            "{} ready for requests from {} {}",
+            conversation.context.product, peer, conversation.token
+        );
+        conversation.ok(greeting);
+        conversation
+    }
+
+    fn note(&self, what: What) {
+        (self.context.journal)(Event {
+            at: self.now.wall,
+            protocol: Protocol::Pop3,
+            session: Arc::clone(&self.token),
+            peer: self.peer,
+            what,
+        });
+    }
+
+    fn reply(&mut self, reply: &Reply) {
+        reply.print(&mut self.out);
+    }
+
+    fn ok(&mut self, text: impl Into<String>) {
+        self.reply(&Reply::Ok(text.into()));
+    }
+
+    /// A multi-line reply of lines that need no stuffing.
+    fn list(&mut self, first: impl Into<String>, lines: impl IntoIterator<Item = String>) {
+        self.ok(first);
+        for line in lines {
+            self.out.extend_from_slice(line.as_bytes());
+            self.out.extend_from_slice(b"\r\n");
+        }
+        self.out.extend_from_slice(b".\r\n");
+    }
+
+    /// Says goodbye to nobody: the connection is closed once everything is sent.
+    fn close(&mut self, reason: &'static str) {
+        self.state = State::Over;
+        self.closing.get_or_insert(reason);
+    }
+
+    // ---- lines
+
+    /// Takes lines for as long as they can be answered at once.
+    fn work(&mut self) {
+        while self.closing.is_none() && matches!(self.doing, Doing::Commands | Doing::Sasl(_)) {
+            let line = match self.lines.next_line() {
+                None => return,
+                Some(Ok(line)) => Ok(line.to_vec()),
+                Some(Err(LineTooLong)) => Err(LineTooLong),
+            };
+            if self.over() {
+                return self.tell_expired();
+            }
+            match (std::mem::replace(&mut self.doing, Doing::Commands), line) {
+                (Doing::Sasl(mut attempt), Ok(line)) => {
+                    if let Some(exchange) = &mut attempt.exchange {
+                        let step = exchange.receive(&line);
+                        self.exchange(attempt, step);
+                    }
+                }
+                (_, Ok(line)) => match Command::parse(&line) {
+                    Ok(command) => self.command(command),
+                    Err(CommandError::BadNumber) => self.out_of_range(),
+                    Err(_) => self.bad(),
+                },
+                (_, Err(LineTooLong)) => self.bad(),
+            }
+        }
+    }
+
+    fn bad(&mut self) {
+        self.reply(&Reply::err(BAD_COMMAND));
+        self.bad_in_a_row += 1;
+        if self.bad_in_a_row >= self.context.limits.bad_commands_max {
+            self.close("too many bad commands");
+        }
+    }
+
+    fn out_of_range(&mut self) {
+        self.reply(&Reply::err("Message number out of range."));
+    }
+
+    fn command(&mut self, command: Command) {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        self.state = match state {
+            State::Authorization(user) => return self.authorization(user, command),
+            State::Transaction(transaction) => {
+                self.state = State::Transaction(transaction);
+                return self.transaction(&command);
+            }
+            State::Over => State::Over,
+        };
+    }
+
+    // ---- before sign-in
+
+    fn authorization(&mut self, user: Option<String>, command: Command) {
+        let passwords = self.context.mechanisms.contains(&Mechanism::Plain);
+        self.state = State::Authorization(None);
+        match (command, user) {
+            (Command::Quit, _) => {
+                self.ok("Farewell.");
+                self.close("client left");
+            }
+            (Command::Capa, user) => {
+                self.capabilities();
+                self.state = State::Authorization(user);
+            }
+            (Command::User(name), _) if passwords => {
+                self.ok("send PASS");
+                self.state = State::Authorization(Some(name));
+            }
+            (Command::Pass(password), Some(user)) => {
+                match Password::new(None, &user, password.reveal()) {
+                    Ok(password) => {
+                        let attempt = Attempt {
+                            exchange: None,
+                            mechanism: "USER",
+                            offered: String::new(),
+                            refusal: None,
+                        };
+                        self.check(attempt, Credentials::Password(password));
+                    }
+                    Err(_) => self.bad(),
+                }
+            }
+            (
+                Command::Auth {
+                    mechanism: None, ..
+                },
+                _,
+            ) => {
+                let names: Vec<_> = self
+                    .context
+                    .mechanisms
+                    .iter()
+                    .map(|m| m.name().to_owned())
+                    .collect();
+                self.list("", names);
+            }
+            (
+                Command::Auth {
+                    mechanism: Some(name),
+                    initial,
+                },
+                _,
+            ) => self.auth(&name, initial.as_ref()),
+            (Command::Last, _) => self.reply(&Reply::err("Not supported")),
+            _ => self.bad(),
+        }
+    }
+
+    fn auth(&mut self, name: &str, initial: Option<&sasl::Secret>) {
+        let offered =
+            Mechanism::parse(name).filter(|mechanism| self.context.mechanisms.contains(mechanism));
+        let Some(mechanism) = offered else {
+            return self.bad();
+        };
+        let (exchange, step) =
+            Exchange::start(mechanism, initial.map(|text| text.reveal().as_bytes()));
+        let attempt = Attempt {
+            exchange: Some(exchange),
+            mechanism: mechanism.name(),
+            offered: String::new(),
+            refusal: None,
+        };
+        self.exchange(attempt, step);
+    }
+
+    fn exchange(&mut self, attempt: Attempt, step: sasl::Step) {
+        match step {
+            sasl::Step::Challenge(text) => {
+                self.reply(&Reply::Continue(text));
+                self.doing = Doing::Sasl(attempt);
+            }
+            sasl::Step::Check(credentials) => self.check(attempt, credentials),
+            sasl::Step::Fail(failure) => self.failed(attempt, failure),
+            // `accepted` is only called by `checked`, which does not come here.
+            sasl::Step::Done => self.bad(),
+        }
+    }
+
+    fn check(&mut self, mut attempt: Attempt, credentials: Credentials) {
+        attempt.offered = sign_in::offered(&credentials);
+        let context = Arc::clone(&self.context);
+        let (identity, wall) = (self.identity.clone(), self.now.wall);
+        self.doing = Doing::Job(Box::pin(async move {
+            let outcome = open(&context, &identity, &credentials, wall).await;
+            Answer(Done::Checked { attempt, outcome })
+        }));
+    }
+
+    fn checked(
+        &mut self,
+        mut attempt: Attempt,
+        outcome: Result<(Principal, Settings, Vec<pillarbox_store::mail::PopItem>), Refusal>,
+    ) {
+        let refusal = match outcome {
+            Ok((who, settings, items)) => match self.enter(&attempt, &who) {
+                Ok(()) => {
+                    let account = self.context.store.account(who.account());
+                    let drop = Maildrop::new(items);
+                    self.state = State::Transaction(Box::new(Transaction {
+                        account,
+                        settings,
+                        drop,
+                    }));
+                    return self.ok("Welcome.");
+                }
+                Err(refusal) => refusal,
+            },
+            Err(refusal) => refusal,
+        };
+        let reply = self.refused(&attempt, &refusal);
+        attempt.refusal = Some((refusal, reply));
+        match attempt.exchange.take() {
+            Some(mut exchange) => {
+                let step = exchange.refused(&self.context.issuer);
+                attempt.exchange = Some(exchange);
+                self.exchange(attempt, step);
+            }
+            None => self.failed(attempt, Failure::Refused(Dummy::NotAsked)),
+        }
+    }
+
+    /// Takes the seat; a refusal if there are too many sessions, or the session ended meanwhile.
+    fn enter(&mut self, attempt: &Attempt, who: &Principal) -> Result<(), Refusal> {
+        let limits = &self.context.limits;
+        let longest =
+            self.now.wall + Millis::try_from(limits.session.as_millis()).unwrap_or(Millis::MAX / 2);
+        let until = who.until().map_or(longest, |end| end.min(longest));
+        let seated = self
+            .seat
+            .sign_in(who, until, Some(limits.connections_of_account_max));
+        if seated.is_err() {
+            let cause = "too many simultaneous connections".into();
+            return Err(Refusal {
+                kind: RefusalKind::Temporary,
+                cause,
+            });
+        }
+        self.until = Some(until);
+        self.note(What::SignedIn {
+            address: Arc::clone(who.address()),
+            mechanism: attempt.mechanism,
+            app: who.app().cloned(),
+            until,
+        });
+        Ok(())
+    }
+
+    /// What a client is told (wire §4.3).
+    fn refused(&self, attempt: &Attempt, refusal: &Refusal) -> Reply {
+        let bearer = attempt
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.mechanism().is_bearer());
+        match refusal.kind {
+            RefusalKind::Invalid if bearer => Reply::err_code("AUTH", "Invalid credentials."),
+            RefusalKind::Invalid => Reply::err_code("AUTH", "Username and password not accepted."),
+            RefusalKind::AppPasswordRequired => Reply::err_code(
+                "AUTH",
+                format!(
+                    "Application-specific password required: {}",
+                    self.context.help_url
+                ),
+            ),
+            RefusalKind::ServiceOff => Reply::err_code(
+                "SYS/PERM",
+                format!(
+                    "Your account is not enabled for POP access. Please visit your {} settings page and enable your \
+                     account for POP access.",
+                    self.context.product
+                ),
+            ),
+            RefusalKind::TooManyAttempts => Reply::err_code(
+                "SYS/TEMP",
+                "Too many login attempts, please try again later.",
+            ),
+            RefusalKind::Temporary => Reply::err_code("SYS/TEMP", TEMPORARY),
+        }
+    }
+
+    /// The exchange is over without success.
+    fn failed(&mut self, attempt: Attempt, failure: Failure) {
+        let (cause, reply) = match (failure, attempt.refusal) {
+            (Failure::Refused(Dummy::Unusual), Some((refusal, _))) => {
+                (refusal.cause, Reply::err(BAD_COMMAND))
+            }
+            (Failure::Refused(_), Some((refusal, reply))) => (refusal.cause, reply),
+            (Failure::Malformed(what), _) => (what.to_string(), Reply::err(BAD_COMMAND)),
+            (Failure::Aborted, _) => ("the client gave up".into(), Reply::err(BAD_COMMAND)),
+            (Failure::OutOfStep | Failure::Refused(_), _) => {
+                ("out of step".into(), Reply::err(BAD_COMMAND))
+            }
+        };
+        let mut told = Vec::new();
+        reply.print(&mut told);
+        self.out.extend_from_slice(&told);
+        self.note(What::Refused {
+            offered: attempt.offered,
+            mechanism: attempt.mechanism,
+            cause,
+            told: String::from_utf8_lossy(&told).trim_end().to_owned(),
+        });
+        self.failures += 1;
+        if self.failures >= self.context.limits.sign_in_failures_max {
+            self.close("too many failed sign-ins");
+        }
+    }
+
+    /// Wire §4.1; RFC 2449 §6.
+    fn capabilities(&mut self) {
+        let mut lines: Vec<String> = Vec::new();
+        let mechanisms: Vec<_> = self
+            .context
+            .mechanisms
+            .iter()
+            .map(|m| m.name())
+            .filter(|m| *m != "LOGIN")
+            .collect();
+        if mechanisms.contains(&"PLAIN") {
+            lines.push("USER".into());
+        }
+        lines.extend(["RESP-CODES".into(), "AUTH-RESP-CODE".into()]);
+        lines.push(match &self.state {
+            // RFC 2449 §6.7: mail that stays where it is does not expire.
+            State::Transaction(transaction) if stays(&transaction.settings) => {
+                "EXPIRE NEVER".into()
+            }
+            _ => "EXPIRE 0".into(),
+        });
+        lines.extend(["LOGIN-DELAY 300".into(), "TOP".into(), "UIDL".into()]);
+        match &self.state {
+            State::Transaction(_) => lines.push("PIPELINING".into()),
+            _ => lines.push(format!("SASL {}", mechanisms.join(" "))),
+        }
+        self.list("Capability list follows", lines);
+    }
+
+    // ---- after sign-in
+
+    fn transaction(&mut self, command: &Command) {
+        self.bad_in_a_row = 0;
+        let State::Transaction(transaction) = &mut self.state else {
+            return;
+        };
+        match command {
+            Command::Stat => {
+                let (count, octets) = transaction.drop.stat();
+                self.ok(format!("{count} {octets}"));
+            }
+            Command::List(None) => {
+                let (count, octets) = transaction.drop.stat();
+                let lines: Vec<_> = transaction
+                    .drop
+                    .iter()
+                    .map(|(n, item)| format!("{n} {}", item.size))
+                    .collect();
+                self.list(format!("{count} messages ({octets} bytes)"), lines);
+            }
+            Command::List(Some(number)) => {
+                match transaction.drop.get(*number).map(|item| item.size) {
+                    Some(size) => self.ok(format!("{number} {size}")),
+                    None => self.out_of_range(),
+                }
+            }
+            Command::Uidl(None) => {
+                let lines: Vec<_> = transaction
+                    .drop
+                    .iter()
+                    .map(|(n, item)| format!("{n} {}", uidl(item.message)))
+                    .collect();
+                self.list("", lines);
+            }
+            Command::Uidl(Some(number)) => {
+                match transaction.drop.get(*number).map(|item| item.message) {
+                    Some(message) => self.ok(format!("{number} {}", uidl(message))),
+                    None => self.out_of_range(),
+                }
+            }
+            Command::Retr(number) => self.send_message(*number, None),
+            Command::Top { message, lines } => {
+                self.send_message(*message, Some(TopCutter::new(u64::from(*lines))))
+            }
+            Command::Dele(number) => match transaction.drop.delete(*number) {
+                true => self.ok(""),
+                false => self.out_of_range(),
+            },
+            Command::Rset => {
+                transaction.drop.reset();
+                self.ok("");
+            }
+            Command::Noop => self.ok(""),
+            Command::Capa => self.capabilities(),
+            Command::Quit => self.quit(),
+            Command::Last => self.reply(&Reply::err("Not supported")),
+            Command::User(_) | Command::Pass(_) | Command::Auth { .. } => self.bad(),
+        }
+    }
+
+    fn send_message(&mut self, number: u32, top: Option<TopCutter>) {
+        let State::Transaction(transaction) = &self.state else {
+            return;
+        };
+        let Some(item) = transaction.drop.get(number) else {
+            return self.out_of_range();
+        };
+        let sending = Sending {
+            account: transaction.account.clone(),
+            number,
+            blob: item.blob,
+            left: 0..u64::from(item.size),
+            begun: false,
+            stuffer: DotStuffer::new(LineEnds::MendLf),
+            top,
+        };
+        // The reply's first line waits for the first piece: a body that cannot be read is refused, not cut.
+        self.doing = Doing::Send(Box::new(sending));
+    }
+
+    /// Reads the next piece, or ends the text.
+    fn send_on(&mut self, mut sending: Box<Sending>) {
+        let cut = sending.top.as_ref().is_some_and(TopCutter::is_done);
+        if sending.begun && (cut || sending.left.is_empty()) {
+            if let (None, State::Transaction(transaction)) = (&sending.top, &mut self.state) {
+                transaction.drop.mark_retrieved(sending.number);
+            }
+            let out = &mut self.out;
+            sending.stuffer.finish(|run| out.extend_from_slice(run));
+            return;
+        }
+        let end = sending
+            .left
+            .end
+            .min(sending.left.start + self.context.limits.body_read_bytes);
+        let (account, blob, range) = (
+            sending.account.clone(),
+            sending.blob,
+            sending.left.start..end,
+        );
+        self.doing = Doing::Job(Box::pin(async move {
+            Answer(Done::Read(account.body(blob, range).await))
+        }));
+        self.sending = Some(sending);
+    }
+
+    fn read(&mut self, piece: Result<Bytes, StoreError>) {
+        let Some(mut sending) = self.sending.take() else {
+            return;
+        };
+        match piece {
+            Ok(piece) if !piece.is_empty() || sending.left.is_empty() => {
+                if !std::mem::replace(&mut sending.begun, true) {
+                    self.ok("message follows");
+                }
+                let part = match &mut sending.top {
+                    Some(cutter) => cutter.take(&piece),
+                    None => &piece,
+                };
+                let out = &mut self.out;
+                sending
+                    .stuffer
+                    .write(part, |run| out.extend_from_slice(run));
+                sending.left.start += piece.len() as u64;
+                self.doing = Doing::Send(sending);
+            }
+            piece => {
+                let cause = piece.err().unwrap_or(StoreError::Damaged).to_string();
+                self.note(What::Failed {
+                    command: "RETR",
+                    cause,
+                });
+                if !sending.begun {
+                    return self.reply(&Reply::err_code("SYS/TEMP", TEMPORARY));
+                }
+                // A text once begun can only be cut: closing without its end says so.
+                self.close("a body could not be read");
+            }
+        }
+    }
+
+    fn quit(&mut self) {
+        let State::Transaction(transaction) = std::mem::replace(&mut self.state, State::Over)
+        else {
+            return;
+        };
+        let (retrieved, deleted) = transaction.drop.outcome();
+        let (account, now) = (transaction.account, self.now.wall);
+        self.doing = Doing::Job(Box::pin(async move {
+            let nothing = retrieved.is_empty() && deleted.is_empty();
+            let done = if nothing {
+                Ok(())
+            } else {
+                account.pop_done(&retrieved, &deleted, now).await
+            };
+            Answer(Done::Updated(done))
+        }));
+    }
+
+    fn updated(&mut self, done: Result<(), StoreError>) {
+        match done {
+            Ok(()) => self.ok("Farewell."),
+            Err(fault) => {
+                self.reply(&Reply::err_code("SYS/TEMP", TEMPORARY));
+                self.note(What::Failed {
+                    command: "QUIT",
+                    cause: fault.to_string(),
+                });
+            }
+        }
+        self.close("client left");
+    }
+
+    // ---- the end of the session
+
+    /// Whether the session has lost its authority.
+    fn over(&self) -> bool {
+        self.ended.is_some() || self.until.is_some_and(|until| self.now.wall >= until)
+    }
+
+    /// Wire §6: the reply to a command that came too late. RFC 1939 §6: no UPDATE state, nothing is popped or deleted.
+    fn tell_expired(&mut self) {
+        let (text, reason) = match self.ended {
+            Some(End::Shutdown) => (TEMPORARY, "shutting down"),
+            Some(End::Revoked) => (EXPIRED, "revoked"),
+            None => (EXPIRED, "session expired"),
+        };
+        self.reply(&Reply::err_code("SYS/TEMP", text));
+        self.close(reason);
+    }
+
+    /// Nothing to do but wait: for bytes, or for the first of the moments that end the wait.
+    fn wait(&mut self) -> Option<Until> {
+        if self.peer_left {
+            self.close("client left");
+            return None;
+        }
+        if self.over() {
+            // The reason can be told only as a reply, so an expired session waits a little for something to answer.
+            let grace = *self
+                .grace_ends
+                .get_or_insert(self.now.mono + self.context.limits.grace);
+            if self.ended.is_some() || self.now.mono >= grace {
+                let reason = match self.ended {
+                    Some(End::Shutdown) => "shutting down",
+                    Some(End::Revoked) => "revoked",
+                    None => "session expired",
+                };
+                self.close(reason);
+                return None;
+            }
+            return Some(Until {
+                mono: grace,
+                wall: None,
+            });
+        }
+        let limits = &self.context.limits;
+        let mono = match &self.state {
+            State::Authorization(_) => {
+                (self.heard + limits.silence_before_login).min(self.begun + limits.before_login)
+            }
+            _ => self.heard + limits.silence,
+        };
+        if self.now.mono >= mono {
+            // RFC 1939 §3: close without a word and without removing mail.
+            self.close("idle");
+            return None;
+        }
+        self.lines.release();
+        Some(Until {
+            mono,
+            wall: self.until,
+        })
+    }
+
+    fn finish(&mut self) -> Step<Answer> {
+        let reason = self.closing.unwrap_or("closed");
+        if reason != "closed" {
+            self.note(What::Closed { reason });
+            self.closing = Some("closed");
+        }
+        Step::Close
+    }
+}
+
+impl crate::conversation::Conversation for Conversation {
+    type Answer = Answer;
+
+    fn advance(&mut self, now: Now) -> Step<Answer> {
+        self.now = now;
+        if std::mem::take(&mut self.stirred) {
+            self.heard = now.mono;
+        }
+        loop {
+            match std::mem::replace(&mut self.doing, Doing::Waiting) {
+                Doing::Job(job) => {
+                    // What is ready goes out first: the job may take its time.
+                    if !self.out.is_empty() {
+                        self.doing = Doing::Job(job);
+                        return Step::Send(std::mem::take(&mut self.out).into());
+                    }
+                    return Step::Run(job);
+                }
+                Doing::Send(sending) => {
+                    self.doing = Doing::Commands;
+                    self.send_on(sending);
+                    continue;
+                }
+                other => self.doing = other,
+            }
+            if self.closing.is_none() {
+                self.work();
+                if matches!(self.doing, Doing::Job(_) | Doing::Send(_)) {
+                    continue;
+                }
+            }
+            if !self.out.is_empty() {
+                return Step::Send(std::mem::take(&mut self.out).into());
+            }
+            if self.closing.is_none() {
+                match self.wait() {
+                    Some(until) => return Step::Read(until),
+                    None => continue,
+                }
+            }
+            return self.finish();
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.peer_left = true;
+            return;
+        }
+        self.stirred = true;
+        self.lines.feed(bytes);
+        if self.lines.skipped_bytes() > self.context.limits.line_bytes_max as u64 * 8 {
+            self.close("a line without an end");
+        }
+    }
+
+    fn answer(&mut self, answer: Answer, now: Now) {
+        self.now = now;
+        self.doing = Doing::Commands;
+        match answer.0 {
+            Done::Checked { attempt, outcome } => self.checked(attempt, outcome),
+            Done::Read(piece) => self.read(piece),
+            Done::Updated(done) => self.updated(done),
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        if let News::Ended(end) = news {
+            self.ended = Some(end);
+        }
+    }
+
+    fn seat(&mut self) -> &mut Seat {
+        &mut self.seat
+    }
+}
+
+/// Whether popping leaves mail where it is.
+fn stays(settings: &Settings) -> bool {
+    matches!(
+        settings.pop_disposition,
+        PopDisposition::Keep | PopDisposition::MarkRead
+    )
+}
+
+/// The unique id: 23 characters, stable for ever, the same in both modes (wire §4.2).
+fn uidl(message: MessageId) -> String {
+    format!("GmailId{:016x}", message.0)
+}
+
+/// Checks the credential and opens the maildrop.
+async fn open(
+    context: &Context,
+    identity: &Identity,
+    credentials: &Credentials,
+    now: Millis,
+) -> Result<(Principal, Settings, Vec<pillarbox_store::mail::PopItem>), Refusal> {
+    let user = match credentials {
+        Credentials::Bearer(bearer) => bearer.user().unwrap_or_default(),
+        Credentials::Password(password) => password.user(),
+    };
+    let (user, mode) = match user.get(..RECENT.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(RECENT) => {
+            (&user[RECENT.len()..], PopMode::Recent)
+        }
+        _ => (user, PopMode::Normal),
+    };
+    let (who, settings) = sign_in::check(
+        &context.store,
+        identity,
+        credentials,
+        user,
+        Service::Pop3,
+        now,
+    )
+    .await?;
+    if settings.pop_window == PopWindow::Disabled {
+        let cause = "POP is off for this account".into();
+        return Err(Refusal {
+            kind: RefusalKind::ServiceOff,
+            cause,
+        });
+    }
+    match context
+        .store
+        .account(who.account())
+        .maildrop(mode, now)
+        .await
+    {
+        Ok(items) => Ok((who, settings, items)),
+        Err(fault) => Err(Refusal {
+            kind: RefusalKind::Temporary,
+            cause: fault.to_string(),
+        }),
+    }
+}
