@@ -9,7 +9,7 @@ use bytes::Bytes;
 use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, Service};
 use pillarbox_store::blob::BlobId;
 use pillarbox_store::mail::{
-    Account, MessageId, Millis, PopDisposition, PopMode, PopWindow, Settings, StoreError,
+    Account, MessageId, Millis, PopDisposition, PopItem, PopMode, PopWindow, Settings, StoreError,
 };
 use pillarbox_wire::dot::{DotStuffer, LineEnds};
 use pillarbox_wire::line::{LineReader, LineTooLong};
@@ -31,14 +31,18 @@ pub struct Answer(Done);
 
 enum Done {
     /// A credential was looked at.
-    Checked {
-        attempt: Attempt,
-        outcome: Result<(Principal, Settings, Vec<pillarbox_store::mail::PopItem>), Refusal>,
-    },
+    Checked(Box<Attempt>, Result<Box<Opened>, Refusal>),
     /// A piece of a body was read.
     Read(Result<Bytes, StoreError>),
     /// QUIT was carried out.
     Updated(Result<(), StoreError>),
+}
+
+/// A maildrop that a credential opened.
+struct Opened {
+    who: Principal,
+    settings: Settings,
+    items: Vec<PopItem>,
 }
 
 /// A sign-in under way: AUTH has an exchange, USER and PASS have none.
@@ -331,18 +335,19 @@ impl Conversation {
         let (identity, wall) = (self.identity.clone(), self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
             let outcome = open(&context, &identity, &credentials, wall).await;
-            Answer(Done::Checked { attempt, outcome })
+            Answer(Done::Checked(Box::new(attempt), outcome))
         }));
     }
 
-    fn checked(
-        &mut self,
-        mut attempt: Attempt,
-        outcome: Result<(Principal, Settings, Vec<pillarbox_store::mail::PopItem>), Refusal>,
-    ) {
+    fn checked(&mut self, mut attempt: Attempt, outcome: Result<Box<Opened>, Refusal>) {
         let refusal = match outcome {
-            Ok((who, settings, items)) => match self.enter(&attempt, &who) {
+            Ok(opened) => match self.enter(&attempt, &opened.who) {
                 Ok(()) => {
+                    let Opened {
+                        who,
+                        settings,
+                        items,
+                    } = *opened;
                     let account = self.context.store.account(who.account());
                     let drop = Maildrop::new(items);
                     self.state = State::Transaction(Box::new(Transaction {
@@ -565,7 +570,7 @@ impl Conversation {
     }
 
     /// Reads the next piece, or ends the text.
-    fn send_on(&mut self, mut sending: Box<Sending>) {
+    fn send_on(&mut self, sending: Box<Sending>) {
         let cut = sending.top.as_ref().is_some_and(TopCutter::is_done);
         if sending.begun && (cut || sending.left.is_empty()) {
             if let (None, State::Transaction(transaction)) = (&sending.top, &mut self.state) {
@@ -789,7 +794,7 @@ impl crate::conversation::Conversation for Conversation {
         self.now = now;
         self.doing = Doing::Commands;
         match answer.0 {
-            Done::Checked { attempt, outcome } => self.checked(attempt, outcome),
+            Done::Checked(attempt, outcome) => self.checked(*attempt, outcome),
             Done::Read(piece) => self.read(piece),
             Done::Updated(done) => self.updated(done),
         }
@@ -825,7 +830,7 @@ async fn open(
     identity: &Identity,
     credentials: &Credentials,
     now: Millis,
-) -> Result<(Principal, Settings, Vec<pillarbox_store::mail::PopItem>), Refusal> {
+) -> Result<Box<Opened>, Refusal> {
     let user = match credentials {
         Credentials::Bearer(bearer) => bearer.user().unwrap_or_default(),
         Credentials::Password(password) => password.user(),
@@ -858,7 +863,11 @@ async fn open(
         .maildrop(mode, now)
         .await
     {
-        Ok(items) => Ok((who, settings, items)),
+        Ok(items) => Ok(Box::new(Opened {
+            who,
+            settings,
+            items,
+        })),
         Err(fault) => Err(Refusal {
             kind: RefusalKind::Temporary,
             cause: fault.to_string(),
