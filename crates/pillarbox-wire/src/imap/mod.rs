@@ -14,7 +14,7 @@ pub mod frame;
 pub mod mutf7;
 mod parse;
 pub mod print;
-// reply
+pub mod reply;
 pub mod set;
 mod types;
 
@@ -22,7 +22,7 @@ pub use code::Code;
 pub use command::{Body, Command};
 pub use command_print::Literals;
 pub use date::{Date, DateTime};
-pub use frame::{Event, Framer, Limits, Refusal};
+pub use frame::{Event, Framer, Limits, Refusal, Refused};
 pub use parse::{Malformed, Problem, parse};
 pub use print::{BodyName, EsearchLine, FetchLine, Kind, ListLine, Printer};
 pub use set::{NumberSet, SeqNumber, SeqRange, SequenceSet};

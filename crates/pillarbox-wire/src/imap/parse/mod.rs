@@ -8,6 +8,7 @@ mod session;
 mod store;
 
 pub(crate) use cursor::Cursor;
+pub(crate) use fetch::section;
 
 use super::command::{Body, Command, Messages};
 use super::{By, Tag};
