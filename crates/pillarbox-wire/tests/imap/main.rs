@@ -1,0 +1,6 @@
+//! The grammar of IMAP, from outside: what is read, what is refused, and that both sides understand each other.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod commands;
+mod framing;
+mod round_trips;
