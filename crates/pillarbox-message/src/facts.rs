@@ -401,7 +401,7 @@ fn printed(structure: &Structure) -> ([Vec<u8>; 4], bool) {
         (100, 500, 50),
         (40, 250, 20),
         (10, 120, 10),
-        (1, 100, 8),
+        (1, 60, 4),
     ];
     let envelope = print_envelope(structure);
     let tree = print_tree(structure);

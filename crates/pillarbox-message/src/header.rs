@@ -58,7 +58,7 @@ impl<'a> HeaderFields<'a> {
         self.end.unwrap_or((self.pos, self.pos))
     }
 
-    /// Was something in it that is no field, or did it end without a blank line?
+    /// Was something in it that is no field?
     pub(crate) fn damaged(&self) -> bool {
         self.damaged
     }
@@ -77,7 +77,8 @@ impl<'a> Iterator for HeaderFields<'a> {
             let start = self.pos;
             let rest = &self.raw[start..];
             if rest.is_empty() {
-                self.stop(start, start, true);
+                // A message may be a header alone (RFC 5322 §3.5).
+                self.stop(start, start, false);
             } else if let Some(blank) = blank_line(rest) {
                 self.stop(start, start + blank, false);
             } else if let Some(colon) = field_colon(rest) {
@@ -191,7 +192,8 @@ fn field_colon(rest: &[u8]) -> Option<usize> {
 }
 
 fn mbox_line(raw: &[u8]) -> usize {
-    if raw.starts_with(b"From ") || raw.starts_with(b">From ") {
+    let begins = raw.starts_with(b"From ") || raw.starts_with(b">From ");
+    if begins && field_colon(raw).is_none() {
         line_end(raw, 0)
     } else {
         0

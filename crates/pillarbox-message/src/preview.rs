@@ -1,7 +1,7 @@
 //! The preview: the first words of a message for lists and notifications. Rough by design; nobody reads mail from it.
 
 use crate::search::decode;
-use crate::{Kind, Structure};
+use crate::{Entity, Kind, Structure};
 
 /// Characters of a preview.
 const PREVIEW_CHARS: usize = 200;
@@ -9,17 +9,7 @@ const PREVIEW_CHARS: usize = 200;
 const SOURCE_BYTES: usize = 16 << 10;
 
 pub(crate) fn preview(raw: &[u8], structure: &Structure) -> String {
-    let texts = || {
-        structure
-            .entities
-            .iter()
-            .filter(|e| e.kind == Kind::Text && !e.content.is_attachment())
-    };
-    let chosen = texts().find(|e| e.content.is("text", "plain") && !e.body.is_empty());
-    let Some(entity) = chosen
-        .or_else(|| texts().find(|e| e.content.is("text", "html")))
-        .or_else(|| texts().next())
-    else {
+    let Some(entity) = chosen(structure) else {
         return String::new();
     };
     let encoding = entity.content.transfer();
@@ -34,6 +24,25 @@ pub(crate) fn preview(raw: &[u8], structure: &Structure) -> String {
     } else {
         squeeze(&text)
     }
+}
+
+/// The first text that is shown; of alternatives, the plain one.
+fn chosen(structure: &Structure) -> Option<&Entity> {
+    let shown =
+        |e: &&Entity| e.kind == Kind::Text && !e.body.is_empty() && !e.content.is_attachment();
+    let first = structure.entities.iter().find(shown)?;
+    let around = first
+        .parent
+        .map(|p| &structure.entities[p])
+        .filter(|p| p.content.is("multipart", "alternative"));
+    let siblings = around
+        .map_or(&[][..], |p| &p.children)
+        .iter()
+        .map(|&c| &structure.entities[c]);
+    siblings
+        .filter(shown)
+        .find(|e| e.content.is("text", "plain"))
+        .or(Some(first))
 }
 
 /// One blank for each run of white space, without control characters, cut to length.

@@ -101,9 +101,9 @@ fn body_contains(body: &[u8], part: &Part, needle: &Needle) -> bool {
     }
 }
 
-/// Length of `piece` up to its last line end, or all of it. Base64 lines hold whole groups in all mail that is not broken.
+/// Length of `piece` up to its last line end; without one, whole groups of base64.
 fn line_cut(piece: &[u8]) -> usize {
-    memchr::memrchr(b'\n', piece).map_or(piece.len(), |i| i + 1)
+    memchr::memrchr(b'\n', piece).map_or((piece.len() / 4 * 4).max(1), |i| i + 1)
 }
 
 /// Decoded text of a text part, at most about `max` bytes. `body` is the part's body, or its beginning.

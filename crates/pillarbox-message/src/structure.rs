@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use memchr::memchr_iter;
 use memchr::memmem::Finder;
+use memchr::{memchr, memchr_iter};
 
 use crate::content::Content;
 use crate::envelope::Envelope;
@@ -97,6 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read(mut self) -> (Structure, usize) {
+        self.flags.damaged = memchr(0, self.raw).is_some();
         let mut begin = Some(0);
         let mut pos = 0;
         loop {
@@ -110,13 +111,14 @@ impl<'a> Reader<'a> {
             let Some(found) = self.next_delimiter(pos) else {
                 break;
             };
+            if !found.last && self.entities.len() >= self.limits.parts_max {
+                self.flags.truncated = true;
+                break;
+            }
             self.close_above(found.level, found.line.start);
             pos = found.line.end;
             if found.last {
                 self.open[found.level].boundary = None;
-            } else if self.entities.len() >= self.limits.parts_max {
-                self.flags.truncated = true;
-                break;
             } else {
                 begin = Some(pos);
             }
@@ -229,29 +231,19 @@ impl<'a> Reader<'a> {
 
     /// The next boundary line at or after `from`, which is the start of a line.
     fn next_delimiter(&mut self, from: usize) -> Option<Delimiter> {
-        if self.open.iter().all(|o| o.boundary.is_none()) {
-            return None;
-        }
+        let begins = self.first_bytes()?;
         let mut at = from;
-        let mut first = true;
+        let mut start = from;
+        if !self.raw[from..].starts_with(b"--") {
+            start = self.next_candidate(from)?;
+        }
         loop {
-            let start = if first && self.raw[at..].starts_with(b"--") {
-                at
-            } else {
-                at + self
-                    .finder
-                    .find(&self.raw[at..])
-                    .map(|i| i + 1)
-                    .or_else(|| {
-                        self.work += self.raw.len() - at;
-                        None
-                    })?
-            };
-            first = false;
             let end = line_end(self.raw, start);
             self.work += end - at;
             let text = &self.raw[start + 2..without_line_end(self.raw, start + 2, end)];
-            if let Some((level, last)) = self.matching(text) {
+            if text.first().is_some_and(|&b| begins[usize::from(b)])
+                && let Some((level, last)) = self.matching(text)
+            {
                 return Some(Delimiter {
                     level,
                     last,
@@ -259,12 +251,33 @@ impl<'a> Reader<'a> {
                 });
             }
             // Steps back over the line feed, which may begin the next candidate.
-            at = if end > start && self.raw[end - 1] == b'\n' {
+            at = if self.raw[end - 1] == b'\n' {
                 end - 1
             } else {
                 end
             };
+            start = self.next_candidate(at)?;
         }
+    }
+
+    fn next_candidate(&mut self, from: usize) -> Option<usize> {
+        let found = self.finder.find(&self.raw[from..]);
+        if found.is_none() {
+            self.work += self.raw.len() - from;
+        }
+        found.map(|i| from + i + 1)
+    }
+
+    /// Bytes that an open boundary begins with: most lines that begin with `--` are told apart by this alone. None if no
+    /// boundary is open.
+    fn first_bytes(&self) -> Option<[bool; 256]> {
+        let mut begins = [false; 256];
+        let mut any = false;
+        for boundary in self.open.iter().filter_map(|o| o.boundary.as_deref()) {
+            begins[usize::from(boundary[0])] = true;
+            any = true;
+        }
+        any.then_some(begins)
     }
 
     /// RFC 2046 §5.1.1: a boundary counts where it begins the line. The innermost exact match wins (an inner multipart may
@@ -349,5 +362,53 @@ impl<'a> Reader<'a> {
             self.counted = to;
         }
         self.lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(raw: &[u8]) -> usize {
+        let limits = Limits::default();
+        let mut reader = Reader::new(raw, &limits);
+        reader.work = 0;
+        let (structure, work) = reader.read();
+        assert!(!structure.entities.is_empty());
+        work
+    }
+
+    /// Work is counted, not timed: each hostile shape must cost in proportion to its size, at most the depth limit a byte.
+    #[test]
+    fn work_grows_with_the_size_only() {
+        let nested: String = (0..60)
+            .map(|i| format!("Content-Type: multipart/mixed; boundary=b{i}\r\n\r\n--b{i}\r\n"))
+            .collect();
+        let shapes: [(&str, &str, usize); 6] = [
+            ("", "plain text line\r\n", 2),
+            (&nested, "--\r\n", 20),
+            (&nested, "--b\r\n", 20),
+            (&nested, "--b59\r\n", 4),
+            (&nested, "text\n\n\n", 2),
+            (
+                "Content-Type: message/rfc822\r\n\r\n",
+                "Content-Type: message/rfc822\r\n\r\n",
+                2,
+            ),
+        ];
+        for (head, line, per_byte) in shapes {
+            let sizes = [20_000, 80_000]
+                .map(|n| [head.as_bytes(), &line.as_bytes().repeat(n / line.len())].concat());
+            let [small, large] = [work(&sizes[0]), work(&sizes[1])];
+            assert!(
+                large <= per_byte * sizes[1].len(),
+                "{line:?}: {large} steps for {} bytes",
+                sizes[1].len()
+            );
+            assert!(
+                large <= 5 * small.max(sizes[0].len()),
+                "{line:?}: {small} steps, then {large}"
+            );
+        }
     }
 }
