@@ -228,7 +228,7 @@ impl<'a> FactsView<'a> {
         self.flags & FLAG_ATTACHMENT != 0
     }
 
-    /// Decoded names of its attachments; bounded, so long lists end early (then the record is marked abridged).
+    /// Decoded names of its attachments; long names are cut and long lists end early.
     pub fn attachment_names(&self) -> impl Iterator<Item = Cow<'a, str>> {
         self.sections[7]
             .split(|&b| b == 0)
@@ -355,14 +355,13 @@ fn build(raw: &[u8], structure: Structure) -> Facts {
     let fields = kept_fields(header);
     let preview = crate::preview::preview(raw, &structure);
     let attachments = attachments(&structure);
-    let (printed, mut abridged) = printed(&structure);
-    abridged |= fields.abridged | attachments.abridged;
+    let (printed, abridged) = printed(&structure);
     for (set, bit) in [
         (structure.flags.damaged, FLAG_DAMAGED),
         (structure.flags.truncated, FLAG_TRUNCATED),
         (abridged, FLAG_ABRIDGED),
         (date.is_some(), FLAG_DATE),
-        (fields.abridged, FLAG_HEADER_OPEN),
+        (fields.cut, FLAG_HEADER_OPEN),
         (attachments.any, FLAG_ATTACHMENT),
     ] {
         flags |= if set { bit } else { 0 };
@@ -443,7 +442,8 @@ fn total(sections: &[Vec<u8>]) -> usize {
 struct KeptFields {
     kept: Vec<u8>,
     others: Vec<u8>,
-    abridged: bool,
+    /// Not every field could be kept or marked.
+    cut: bool,
 }
 
 /// The fields of [`KEPT`] as written, and marks of the names of all others.
@@ -451,7 +451,7 @@ fn kept_fields(header: &[u8]) -> KeptFields {
     let mut out = KeptFields {
         kept: Vec::new(),
         others: Vec::new(),
-        abridged: false,
+        cut: false,
     };
     let mut others = Vec::new();
     for field in header_fields(header) {
@@ -460,7 +460,7 @@ fn kept_fields(header: &[u8]) -> KeptFields {
             let room = FIELDS_BYTES_MAX
                 .saturating_sub(out.kept.len() + 2)
                 .min(FIELD_BYTES_MAX);
-            out.abridged |= whole.len() > room;
+            out.cut |= whole.len() > room;
             let cut = &whole[..whole.len().min(room)];
             // A field cut within its name would be another field.
             if cut.len() > field.name.len() + 1 {
@@ -475,7 +475,7 @@ fn kept_fields(header: &[u8]) -> KeptFields {
         } else {
             let hash = name_hash(field.name);
             if !others.contains(&hash) {
-                out.abridged |= others.len() >= OTHERS_MAX;
+                out.cut |= others.len() >= OTHERS_MAX;
                 others.truncate(OTHERS_MAX - 1);
                 others.push(hash);
             }
@@ -505,14 +505,12 @@ fn name_hash(name: &[u8]) -> u16 {
 struct Attachments {
     any: bool,
     names: Vec<u8>,
-    abridged: bool,
 }
 
 fn attachments(structure: &Structure) -> Attachments {
     let mut out = Attachments {
         any: false,
         names: Vec::new(),
-        abridged: false,
     };
     for entity in &structure.entities {
         if entity.kind == Kind::Multipart || !entity.content.is_attachment() {
@@ -526,10 +524,8 @@ fn attachments(structure: &Structure) -> Attachments {
             .replace('\0', "");
         let cut = name.floor_char_boundary(ATTACHMENT_NAME_BYTES_MAX);
         if out.names.len() + cut + 1 > ATTACHMENTS_BYTES_MAX {
-            out.abridged = true;
             break;
         }
-        out.abridged |= cut < name.len();
         out.names.extend_from_slice(&name.as_bytes()[..cut]);
         out.names.push(0);
     }

@@ -84,7 +84,8 @@ pub struct Flags {
     pub damaged: bool,
     /// A limit stopped the reading: the tree is coarser than the message.
     pub truncated: bool,
-    /// The record had no room for everything. Who needs the rest parses the body again ([`Structure::parse`]).
+    /// The record had no room for the whole ENVELOPE, BODYSTRUCTURE or table of parts: outer parts and first entries are
+    /// there. Who needs the rest parses the body again ([`Structure::parse`]).
     pub abridged: bool,
 }
 

@@ -109,3 +109,30 @@ fn compare(name: &str, raw: &[u8], ours: &Structure, index: usize, theirs: &Pars
         }
     }
 }
+
+/// An IMAP client's parser reads all that we print, to the last byte.
+#[test]
+fn a_client_reads_every_envelope_and_bodystructure() {
+    use pillarbox_message::{print_bodystructure, print_envelope};
+    let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "eml") {
+            continue;
+        }
+        let structure = Structure::parse(&std::fs::read(&path).unwrap(), &Limits::default());
+        for (item, text) in [
+            ("ENVELOPE", print_envelope(&structure)),
+            ("BODYSTRUCTURE", print_bodystructure(&structure)),
+        ] {
+            let line = [b"* 1 FETCH (", item.as_bytes(), b" ", &text, b")\r\n"].concat();
+            let read = imap_proto::Response::parse(&line);
+            assert!(
+                matches!(read, Ok((b"", _))),
+                "{}: {} {read:?}",
+                path.display(),
+                line.escape_ascii()
+            );
+        }
+    }
+}
