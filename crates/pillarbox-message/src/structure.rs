@@ -411,4 +411,18 @@ mod tests {
             );
         }
     }
+
+    /// RFC 2046 §5.1.1 lets a boundary be followed by anything; of two that fit, the longer is meant.
+    #[test]
+    fn the_longest_boundary_wins_when_none_is_exact() {
+        for (outer, inner, children) in [("abc", "a", [2, 1]), ("a", "abc", [1, 2])] {
+            let raw = format!(
+                "Content-Type: multipart/mixed; boundary={outer}\n\n--{outer}\nContent-Type: multipart/mixed; boundary={inner}\n\n\
+                 --{inner}\n\nx\n--abcX\n\ny\n"
+            );
+            let structure = Structure::parse(raw.as_bytes(), &Limits::default());
+            let found = [0, 1].map(|i: usize| structure.entities[i].children.len());
+            assert_eq!(found, children, "{outer} around {inner}");
+        }
+    }
 }

@@ -100,6 +100,18 @@ fn overlong_values_leave_a_small_record() {
         let raw = format!("{name}: {long}\r\nTo: a@b\r\n\r\nbody\r\n");
         assert!(facts(raw.as_bytes()).view().preview().starts_with("body"));
     }
+    let people = format!(
+        "\"{}\" <{}@{}>, ",
+        "\u{e9}".repeat(1000),
+        "l".repeat(1000),
+        "h".repeat(1000)
+    )
+    .repeat(40);
+    let lists = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"]
+        .map(|name| format!("{name}: {people}\r\n"))
+        .concat();
+    let record = facts(format!("{lists}Subject: {long}\r\nDate: {long}\r\nMessage-ID: {long}\r\nIn-Reply-To: {long}\r\n\r\n").as_bytes());
+    assert!(record.view().flags().abridged);
     let names: String = (0..500)
         .map(|i| format!("--b\r\nContent-Type: a/b; name=file-number-{i}.bin\r\n\r\nx\r\n"))
         .collect();
