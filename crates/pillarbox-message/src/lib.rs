@@ -11,6 +11,7 @@
 //!
 //! What this crate deliberately does not do: sockets, async, clocks, disks; writing mail; judging mail (signatures, spam);
 //! opening messages that are themselves in base64 or quoted-printable (RFC 2046 §5.2.1 forbids that: they stay one part).
+#![forbid(unsafe_code)]
 
 mod abridge;
 mod address;
