@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{
     BlobError, BlobId, BlobWriter, Stat, fits,
     record::{HEADER_BYTES, OWN_FILE_KEY, Record, Sum},
-    segments::{disk, lock},
+    segments::{Shared, disk, lock},
 };
 use crate::{
     door::{Deed, Door},
@@ -175,18 +175,14 @@ impl Part {
     }
 
     /// Header, flush, name, flush of the name: after that it is durable.
-    pub(crate) fn finish(self) -> Result<(), BlobError> {
+    pub(crate) fn finish(self, blobs: &Shared) -> Result<(), BlobError> {
         let record = Record {
             id: self.id,
             bytes: self.bytes,
             sum: Sum::finish(&self.hasher),
         };
-        if let Some(there) = self.folder.open(self.id)? {
-            return if there.record == record {
-                Ok(())
-            } else {
-                Err(BlobError::Taken(self.id))
-            };
+        if blobs.known(&record)? {
+            return Ok(());
         }
         let folders = &self.folder.folders;
         let finish = || {
@@ -212,6 +208,7 @@ impl Drop for Part {
 
 /// [`Part`] for those who may not block.
 pub(crate) struct OwnWriter {
+    blobs: Arc<Shared>,
     /// Absent while a thread has it, and after a failure.
     part: Option<Part>,
     gathered: Vec<Bytes>,
@@ -220,8 +217,9 @@ pub(crate) struct OwnWriter {
 }
 
 impl OwnWriter {
-    pub(crate) fn new(part: Part) -> Self {
+    pub(crate) fn new(blobs: Arc<Shared>, part: Part) -> Self {
         Self {
+            blobs,
             part: Some(part),
             gathered: Vec::new(),
             gathered_bytes: 0,
@@ -267,7 +265,8 @@ impl BlobWriter for OwnWriter {
 
     fn finish(mut self: Box<Self>) -> Pending<'static, Result<Stat, BlobError>> {
         Box::pin(async move {
-            self.spill(Part::finish).await?;
+            let blobs = Arc::clone(&self.blobs);
+            self.spill(move |part| part.finish(&blobs)).await?;
             Ok(Stat { bytes: self.bytes })
         })
     }

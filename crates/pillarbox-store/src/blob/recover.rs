@@ -145,3 +145,83 @@ fn find_magic(bytes: &[u8]) -> Option<usize> {
         .windows(MAGIC.len())
         .position(|window| window == MAGIC)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: Head = Head {
+        number: 1,
+        key: [6; 32],
+    };
+
+    /// A segment of three bodies, and where each record begins.
+    fn segment() -> (Vec<u8>, [usize; 3]) {
+        let mut segment = HEAD.to_bytes().to_vec();
+        let starts = [1_u8, 2, 3].map(|n| {
+            let start = segment.len();
+            let body = Bytes::from(vec![n; 20]);
+            let record = Record {
+                id: BlobId([n; 16]),
+                bytes: 20,
+                sum: Sum::of(std::slice::from_ref(&body)),
+            };
+            segment.extend_from_slice(&record.to_header(&HEAD.key));
+            segment.extend_from_slice(&body);
+            start
+        });
+        (segment, starts)
+    }
+
+    fn ids(segment: &[u8]) -> Vec<u8> {
+        let found = records(segment, &HEAD);
+        found.iter().map(|(id, _)| id.0[0]).collect()
+    }
+
+    #[test]
+    fn an_end_torn_at_any_byte_costs_only_what_it_tore() {
+        let (segment, starts) = segment();
+        assert_eq!(ids(&segment), [1, 2, 3]);
+        for length in HEAD_BYTES..segment.len() {
+            let whole = starts.iter().filter(|start| *start + 84 <= length).count();
+            assert_eq!(ids(&segment[..length]), &[1, 2, 3][..whole], "{length}");
+            let mut zeroed = segment.clone();
+            zeroed[length..].fill(0);
+            assert_eq!(ids(&zeroed), &[1, 2, 3][..whole], "{length}, the rest zero");
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_one_body() {
+        let (segment, starts) = segment();
+        for bit in 8 * HEAD_BYTES..8 * segment.len() {
+            let mut bad = segment.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let hit = starts.iter().rposition(|start| *start <= bit / 8);
+            let rest: Vec<u8> = (1..=3)
+                .filter(|n| Some(usize::from(n - 1)) != hit)
+                .collect();
+            assert_eq!(ids(&bad), rest, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_body_cannot_pass_for_a_record_even_in_a_damaged_segment() {
+        let forged = Record {
+            id: BlobId([9; 16]),
+            bytes: 0,
+            sum: Sum::of(&[]),
+        };
+        let body = Bytes::copy_from_slice(&forged.to_header(&[0; 32]));
+        let record = Record {
+            id: BlobId([1; 16]),
+            bytes: body.len() as u64,
+            sum: Sum::of(std::slice::from_ref(&body)),
+        };
+        let mut segment = HEAD.to_bytes().to_vec();
+        segment.extend_from_slice(&record.to_header(&HEAD.key));
+        segment.extend_from_slice(&body);
+        segment[HEAD_BYTES + 20] ^= 1;
+        assert_eq!(ids(&segment), []);
+    }
+}

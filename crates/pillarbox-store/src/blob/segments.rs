@@ -31,7 +31,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{
     Alive, BlobError, BlobId, BlobWriter, Blobs, Checked, Compacted, OWN_FILE_BYTES, Progress,
     Stat, compact, cut, fits,
-    own::{OwnFile, OwnFolder},
+    own::{OwnFile, OwnFolder, OwnWriter},
     record::{BLOB_ROWS, Location, Record, Sum, blob_key},
     recover::recover,
     writer::{Job, Put, Writer},
@@ -155,6 +155,15 @@ impl Shared {
             let record = own.record;
             (Place::Own(own), record)
         }))
+    }
+
+    /// Whether this very body is stored already; refused if another is under its name.
+    pub(crate) fn known(&self, record: &Record) -> Result<bool, BlobError> {
+        match self.find(record.id)? {
+            None => Ok(false),
+            Some((_, there)) if there == *record => Ok(true),
+            Some(_) => Err(BlobError::Taken(record.id)),
+        }
     }
 
     pub(crate) fn get(&self, id: BlobId, range: &Range<u64>) -> Result<Bytes, BlobError> {
@@ -321,7 +330,7 @@ impl Blobs for SegmentBlobs {
             aside(move || {
                 let mut part = shared.own.begin(id)?;
                 pieces.iter().try_for_each(|piece| part.write(piece))?;
-                part.finish()
+                part.finish(&shared)
             })
             .await
         })
@@ -330,8 +339,11 @@ impl Blobs for SegmentBlobs {
     fn writer(&self, id: BlobId) -> Pending<'_, Result<Box<dyn BlobWriter>, BlobError>> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            let part = aside(move || shared.own.begin(id)).await?;
-            Ok(Box::new(super::own::OwnWriter::new(part)) as Box<dyn BlobWriter>)
+            let writer = aside(move || {
+                let part = shared.own.begin(id)?;
+                Ok(OwnWriter::new(shared, part))
+            });
+            Ok(Box::new(writer.await?) as Box<dyn BlobWriter>)
         })
     }
 

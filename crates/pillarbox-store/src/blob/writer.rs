@@ -135,18 +135,10 @@ impl Writer {
         if put.moving {
             return Ok(false);
         }
-        let record = put.record;
-        let same = match names.get(&record.id) {
-            Some(known) => *known == record,
-            None => match self.shared.locate(record.id)? {
-                Some(known) => known.sum == record.sum && u64::from(known.bytes) == record.bytes,
-                None => return Ok(false),
-            },
-        };
-        if same {
-            Ok(true)
-        } else {
-            Err(BlobError::Taken(record.id))
+        match names.get(&put.record.id) {
+            Some(known) if *known == put.record => Ok(true),
+            Some(_) => Err(BlobError::Taken(put.record.id)),
+            None => self.shared.known(&put.record),
         }
     }
 
