@@ -5,12 +5,32 @@
 //! one connection's view), of protocol replies, or of HTTP. The time is always an argument.
 
 mod account;
+mod arrive;
+mod check;
+mod codec;
+mod copy;
+mod directory;
+mod edit;
+mod expunge;
+mod flags;
+mod head;
 mod intake;
+mod keys;
+mod mailboxes;
+mod other;
+mod pieces;
+mod pop;
+mod purge;
+mod read;
 mod store;
+mod txn;
+mod writer;
 
-pub use account::{Account, Rows};
+pub use account::Account;
+pub use check::Report;
 pub use intake::{HELD_BYTES_MAX, Intake, Received};
-pub use store::{Report, Store};
+pub use other::Rows;
+pub use store::{Random, Store};
 
 use bytes::Bytes;
 use std::sync::Arc;
@@ -291,4 +311,9 @@ pub enum StoreError {
     Unavailable(String),
     #[error("stored row cannot be read: {0}")]
     Corrupt(&'static str),
+}
+
+/// An engine's failure in the words of this level.
+fn unavailable(why: crate::engine::EngineError) -> StoreError {
+    StoreError::Unavailable(why.to_string())
 }
