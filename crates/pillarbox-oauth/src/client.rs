@@ -2,7 +2,7 @@
 
 use crate::Secret;
 use pillarbox_store::mail::Millis;
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use url::{Host, Url};
 
@@ -101,9 +101,13 @@ impl Client {
         self.secret.is_some()
     }
 
-    /// Whether the browser may be sent there.
-    pub fn may_redirect_to(&self, uri: &Url) -> bool {
-        if uri.fragment().is_some() || !uri.username().is_empty() || uri.password().is_some() {
+    /// Whether the browser may be sent there. `text` is the address as sent: what is compared after parsing could be
+    /// spelled in ways that another parser reads differently, so unusual spellings are refused.
+    pub(crate) fn may_redirect_to(&self, uri: &Url, text: &str) -> bool {
+        let authority = text
+            .split_once("://")
+            .map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or(rest));
+        if text.contains('#') || authority.is_some_and(|authority| authority.contains(['@', '%'])) {
             return false;
         }
         self.redirects.iter().any(|allowed| match allowed {
@@ -116,16 +120,22 @@ impl Client {
                 {
                     return false;
                 }
-                wanted == *uri
+                // An empty path was made `/` by the parser, on both sides.
+                wanted == *uri && (is_loopback(uri) || is_spelled(uri, text))
             }
         })
     }
 }
 
+/// Whether `text` is how the parser prints `uri`, but for the `/` of an empty path: RFC 9700 §2.1 wants exact strings.
+fn is_spelled(uri: &Url, text: &str) -> bool {
+    uri.as_str() == text || uri.as_str().strip_suffix('/') == Some(text)
+}
+
 /// Whether an address leads to a program on this computer: 127.0.0.1, [::1] or localhost, spelled so.
 pub fn is_loopback(uri: &Url) -> bool {
     match uri.host() {
-        Some(Host::Ipv4(host)) => IpAddr::V4(host).is_loopback(),
+        Some(Host::Ipv4(host)) => host == Ipv4Addr::LOCALHOST,
         Some(Host::Ipv6(host)) => host.is_loopback(),
         Some(Host::Domain(host)) => host == "localhost",
         None => false,

@@ -2,26 +2,44 @@
 //! It has never heard of HTTP, HTML or a protocol's spelling; the time is always an argument.
 #![forbid(unsafe_code)]
 
+mod access;
+mod attempts;
+mod authorize;
 mod client;
+mod grants;
+mod hashing;
+mod keys;
+mod opaque;
+mod people;
 mod principal;
+mod rows;
 mod scope;
 mod server;
+mod sessions;
+mod standing;
+#[cfg(test)]
+mod tests;
+mod token;
+mod words;
 
-pub use client::{Client, ClientKind, Redirect};
+pub use client::{Client, ClientKind, Redirect, is_loopback};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use scope::{MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
 pub use server::{
     AuthorizationError, AuthorizationRequest, BasicAuth, ErrorCode, Jwks, Metadata, Prompt,
     TokenError, TokenResponse, UserInfo,
 };
+pub use sessions::SESSION_MS;
 
-use pillarbox_store::mail::{AccountId, Millis, Naming, Store, StoreError};
+use pillarbox_store::mail::{AccountId, Millis, Store, StoreError};
 use serde::Serialize;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast;
+use url::Url;
 
 /// Fills a slice with random bytes.
 pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
@@ -205,19 +223,29 @@ pub struct Grant {
 
 /// The identity floor of one server. Cheap to clone.
 #[derive(Clone)]
-pub struct Identity {}
+pub struct Identity {
+    inner: Arc<Inner>,
+    /// Whom failures are counted for.
+    peer: Option<IpAddr>,
+}
+
+struct Inner {
+    store: Store,
+    config: IdentityConfig,
+    clients: HashMap<Arc<str>, Arc<Client>>,
+    random: Random,
+    keys: keys::Keys,
+    hasher: hashing::Hasher,
+    attempts: attempts::Attempts,
+    standings: standing::Standings,
+    revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
+}
+
+/// Revocations a receiver may be behind before it loses some.
+const REVOCATIONS_WAITING_MAX: usize = 1024;
 
 type Result<T, E = IdentityError> = std::result::Result<T, E>;
 
-fn stub<T>() -> Result<T> {
-    Err(IdentityError::Broken("nothing"))
-}
-
-fn refused<T>() -> Result<T, Refusal> {
-    Err(Refusal::new(RefusalKind::Temporary, "not built yet"))
-}
-
-#[allow(unused_variables, clippy::unused_async)]
 impl Identity {
     /// Opens it; makes signing keys on first start (Ed25519 for access tokens, RSA for id tokens).
     ///
@@ -225,269 +253,73 @@ impl Identity {
     /// [`IdentityError::Store`], [`IdentityError::Broken`], [`IdentityError::Config`].
     pub async fn open(
         store: Store,
-        config: IdentityConfig,
+        mut config: IdentityConfig,
         random: Random,
         now: Millis,
     ) -> Result<Self> {
-        stub()
+        let issuer = Url::parse(&config.issuer);
+        if issuer.is_err() || config.issuer.ends_with('/') {
+            let text = format!(
+                "issuer {:?} is not an origin like https://mail.example.org",
+                config.issuer
+            );
+            return Err(IdentityError::Config(text));
+        }
+        let mut clients = HashMap::new();
+        for client in std::mem::take(&mut config.clients) {
+            let id = Arc::clone(&client.id);
+            if clients.insert(id, Arc::new(client)).is_some() {
+                return Err(IdentityError::Config("two clients of one id".into()));
+            }
+        }
+        let keys = keys::Keys::open(&store, &random, now).await?;
+        let hasher = hashing::Hasher::new(config.hashing, &random).await?;
+        let inner = Inner {
+            store,
+            config,
+            clients,
+            random,
+            keys,
+            hasher,
+            attempts: attempts::Attempts::default(),
+            standings: standing::Standings::default(),
+            revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            peer: None,
+        })
     }
 
     /// The same for one peer: failures are counted for its address and the account together.
     #[must_use]
     pub fn from_peer(&self, peer: IpAddr) -> Self {
-        self.clone()
-    }
-
-    /// Checks a bearer token for `user` (compared without ASCII case; aliases are good).
-    ///
-    /// # Errors
-    /// A [`Refusal`] whose cause is precise.
-    pub async fn bearer(
-        &self,
-        user: &str,
-        token: &str,
-        service: Service,
-        now: Millis,
-    ) -> Result<Principal, Refusal> {
-        refused()
-    }
-
-    /// Checks a password for a mail service (wire §2.5).
-    ///
-    /// # Errors
-    /// A [`Refusal`] whose cause is precise.
-    pub async fn password(
-        &self,
-        user: &str,
-        password: &str,
-        service: Service,
-        now: Millis,
-    ) -> Result<Principal, Refusal> {
-        refused()
-    }
-
-    /// Checks an account's own password for the web pages.
-    ///
-    /// # Errors
-    /// A [`Refusal`] whose cause is precise; what is shown never is.
-    pub async fn web_sign_in(
-        &self,
-        address: &str,
-        password: &str,
-        now: Millis,
-    ) -> Result<Principal, Refusal> {
-        refused()
-    }
-
-    /// Begins a web session; the text goes into a cookie.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn open_session(&self, person: &Principal, now: Millis) -> Result<Secret> {
-        stub()
-    }
-
-    /// Who a cookie's web session belongs to.
-    ///
-    /// # Errors
-    /// A [`Refusal`].
-    pub async fn session(&self, cookie: &str, now: Millis) -> Result<Principal, Refusal> {
-        refused()
-    }
-
-    /// Ends a web session; an unknown one is none.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn close_session(&self, cookie: &str) -> Result<()> {
-        stub()
-    }
-
-    /// Makes an account, with a password or without one.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`], [`IdentityError::BadPassword`].
-    pub async fn create_person(
-        &self,
-        address: &str,
-        password: Option<&str>,
-        naming: Naming,
-        now: Millis,
-    ) -> Result<AccountId> {
-        stub()
-    }
-
-    /// Sets an account's own password. Ends its grants, app passwords and web sessions if it had one before.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`], [`IdentityError::BadPassword`].
-    pub async fn set_password(
-        &self,
-        account: &AccountId,
-        password: &str,
-        now: Millis,
-    ) -> Result<()> {
-        stub()
-    }
-
-    /// Suspends an account or lets it in again. Suspended: every check refuses, live sessions end.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn set_suspended(&self, account: &AccountId, suspended: bool) -> Result<()> {
-        stub()
-    }
-
-    /// Makes an app password: its id, and the 16 letters, which are shown this once.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`], [`IdentityError::TooMany`].
-    pub async fn add_app_password(
-        &self,
-        account: &AccountId,
-        name: &str,
-        now: Millis,
-    ) -> Result<(Arc<str>, Secret)> {
-        stub()
-    }
-
-    /// The app passwords of an account, oldest first.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn list_app_passwords(&self, account: &AccountId) -> Result<Vec<AppPassword>> {
-        stub()
-    }
-
-    /// Ends an app password and the sessions it opened.
-    ///
-    /// # Errors
-    /// [`IdentityError::NoSuch`], [`IdentityError::Store`].
-    pub async fn revoke_app_password(&self, account: &AccountId, id: &str) -> Result<()> {
-        stub()
-    }
-
-    /// Checks the parameters of the authorization endpoint (RFC 6749 §4.1.1, RFC 7636 §4.3).
-    ///
-    /// # Errors
-    /// [`AuthorizationError`]: for a page, or for the client by a redirect.
-    pub async fn authorization_request(
-        &self,
-        params: &[(String, String)],
-        now: Millis,
-    ) -> Result<AuthorizationRequest, AuthorizationError> {
-        Err(AuthorizationError::page(
-            ErrorCode::ServerError,
-            "not built yet",
-        ))
-    }
-
-    /// Whether the person must be asked: false when the same is already granted to a client that can prove itself.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn needs_consent(
-        &self,
-        request: &AuthorizationRequest,
-        person: &Principal,
-        now: Millis,
-    ) -> Result<bool> {
-        stub()
-    }
-
-    /// The person allows it: where to send the browser, with `code`, `state` and `iss` (RFC 9207).
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn approve(
-        &self,
-        request: &AuthorizationRequest,
-        person: &Principal,
-        now: Millis,
-    ) -> Result<String> {
-        stub()
-    }
-
-    /// The person does not: where to send the browser, with `error=access_denied`.
-    pub fn deny(&self, request: &AuthorizationRequest) -> String {
-        String::new()
-    }
-
-    /// The token endpoint (RFC 6749 §3.2).
-    ///
-    /// # Errors
-    /// [`TokenError`].
-    pub async fn token(
-        &self,
-        basic: Option<BasicAuth>,
-        params: &[(String, String)],
-        now: Millis,
-    ) -> Result<TokenResponse, TokenError> {
-        Err(TokenError::new(ErrorCode::ServerError, "not built yet"))
-    }
-
-    /// The revocation endpoint (RFC 7009): either token ends its grant; an unknown one is fine.
-    ///
-    /// # Errors
-    /// [`TokenError`] if client credentials are given and wrong, or the store fails.
-    pub async fn revoke(
-        &self,
-        basic: Option<BasicAuth>,
-        params: &[(String, String)],
-        now: Millis,
-    ) -> Result<(), TokenError> {
-        Err(TokenError::new(ErrorCode::ServerError, "not built yet"))
-    }
-
-    /// The user info endpoint (OpenID Connect Core §5.3).
-    ///
-    /// # Errors
-    /// [`TokenError`] with `invalid_token` or `insufficient_scope` (RFC 6750 §3.1).
-    pub async fn userinfo(&self, token: &str, now: Millis) -> Result<UserInfo, TokenError> {
-        Err(TokenError::new(ErrorCode::ServerError, "not built yet"))
-    }
-
-    /// The public keys (RFC 7517).
-    pub fn jwks(&self) -> Jwks {
-        Jwks { keys: Vec::new() }
-    }
-
-    /// Both discovery documents (RFC 8414, OpenID Connect Discovery).
-    pub fn metadata(&self) -> Metadata {
-        Metadata::default()
+        Self {
+            inner: Arc::clone(&self.inner),
+            peer: Some(peer),
+        }
     }
 
     /// The client of an id.
     pub fn client(&self, id: &str) -> Option<Arc<Client>> {
-        None
-    }
-
-    /// Makes a token without asking its owner: development, and the administrator's own sign-in.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`], [`IdentityError::NoSuch`] client.
-    pub async fn mint(&self, account: &AccountId, mint: Mint, now: Millis) -> Result<Minted> {
-        stub()
-    }
-
-    /// The grants of an account, oldest first; recently ended ones too.
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn grants(&self, account: &AccountId) -> Result<Vec<Grant>> {
-        stub()
-    }
-
-    /// Ends a grant, its tokens and the sessions they opened.
-    ///
-    /// # Errors
-    /// [`IdentityError::NoSuch`], [`IdentityError::Store`].
-    pub async fn revoke_grant(&self, account: &AccountId, grant: &str, now: Millis) -> Result<()> {
-        stub()
+        self.inner.clients.get(id).cloned()
     }
 
     /// What was revoked, told after the commit; None is the whole account. Whoever lags must look at all sessions anew.
     pub fn revocations(&self) -> broadcast::Receiver<(AccountId, Option<Credential>)> {
-        broadcast::channel(1).1
+        self.inner.revocations.subscribe()
+    }
+
+    /// After the commit: nothing cached may say otherwise any more, and live sessions are to end.
+    fn announce(&self, account: &AccountId, credential: Option<Credential>) {
+        self.inner.standings.forget(account);
+        // Nobody listening is fine.
+        let _ = self.inner.revocations.send((account.clone(), credential));
+    }
+
+    /// A program's name for people.
+    fn app_name(&self, client: &str) -> Arc<str> {
+        self.client(client)
+            .map_or_else(|| client.into(), |client| Arc::clone(&client.name))
     }
 }

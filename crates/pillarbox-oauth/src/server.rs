@@ -1,6 +1,6 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
-use crate::{Client, Scopes, Secret};
+use crate::{Client, Identity, Scope, Scopes, Secret};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -100,7 +100,7 @@ impl AuthorizationRequest {
     pub fn login_hint(&self) -> Option<&str> {
         self.login_hint.as_deref()
     }
-    /// Whether it will go on by itself (gets a refresh token).
+    /// Whether it may go on by itself (asks for a refresh token).
     pub fn offline(&self) -> bool {
         self.offline
     }
@@ -217,11 +217,65 @@ pub struct Metadata {
     pub grant_types_supported: &'static [&'static str],
     pub subject_types_supported: &'static [&'static str],
     pub id_token_signing_alg_values_supported: &'static [&'static str],
-    pub scopes_supported: &'static [&'static str],
+    pub scopes_supported: [&'static str; 4],
     pub token_endpoint_auth_methods_supported: &'static [&'static str],
     pub revocation_endpoint_auth_methods_supported: &'static [&'static str],
     pub claims_supported: &'static [&'static str],
     pub code_challenge_methods_supported: &'static [&'static str],
     pub prompt_values_supported: &'static [&'static str],
     pub authorization_response_iss_parameter_supported: bool,
+}
+
+impl Identity {
+    /// The public keys: the RSA key of id tokens, the Ed25519 key of access tokens.
+    pub fn jwks(&self) -> Jwks {
+        Jwks {
+            keys: self.inner.keys.public(),
+        }
+    }
+
+    /// Both discovery documents. Only what is offered is listed.
+    pub fn metadata(&self) -> Metadata {
+        let issuer = &self.inner.config.issuer;
+        let at = |path: &str| format!("{issuer}{path}");
+        Metadata {
+            issuer: issuer.clone(),
+            authorization_endpoint: at("/o/oauth2/v2/auth"),
+            token_endpoint: at("/token"),
+            userinfo_endpoint: at("/v1/userinfo"),
+            revocation_endpoint: at("/revoke"),
+            jwks_uri: at("/oauth2/v3/certs"),
+            response_types_supported: &["code"],
+            response_modes_supported: &["query"],
+            grant_types_supported: &["authorization_code", "refresh_token"],
+            subject_types_supported: &["public"],
+            id_token_signing_alg_values_supported: &["RS256"],
+            scopes_supported: Scope::ALL.map(Scope::name),
+            token_endpoint_auth_methods_supported: &[
+                "client_secret_post",
+                "client_secret_basic",
+                "none",
+            ],
+            revocation_endpoint_auth_methods_supported: &[
+                "client_secret_post",
+                "client_secret_basic",
+                "none",
+            ],
+            claims_supported: &[
+                "iss",
+                "sub",
+                "aud",
+                "azp",
+                "exp",
+                "iat",
+                "email",
+                "email_verified",
+                "nonce",
+                "at_hash",
+            ],
+            code_challenge_methods_supported: &["S256"],
+            prompt_values_supported: &["none", "login", "consent", "select_account"],
+            authorization_response_iss_parameter_supported: true,
+        }
+    }
 }

@@ -1,0 +1,81 @@
+//! Access tokens: short signed JWTs (RFC 9068), made and checked here.
+//!
+//! The check is stricter than a JOSE library's: the header must be, byte for byte, the one we write. So algorithm, key,
+//! `typ` and `crit` are never a token's choice, and nothing of it is parsed before its signature has been checked.
+
+use crate::keys::Keys;
+use crate::words::ago;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use pillarbox_store::mail::Millis;
+use serde::{Deserialize, Serialize};
+
+/// Longest token looked at, in bytes (wire §2.1).
+pub(crate) const TOKEN_BYTES_MAX: usize = 4096;
+
+/// What an access token says (RFC 9068 §2.2). Times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub iss: String,
+    pub aud: String,
+    /// The account's id.
+    pub sub: String,
+    pub client_id: String,
+    pub iat: i64,
+    pub exp: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    pub jti: String,
+    /// The grant.
+    pub gid: String,
+    pub scope: String,
+}
+
+/// Makes a token.
+pub(crate) fn sign(keys: &Keys, claims: &Claims) -> String {
+    // Strings and numbers always serialize.
+    let claims = serde_json::to_vec(claims).unwrap_or_default();
+    let message = format!("{}.{}", keys.access.header, BASE64.encode(claims));
+    let signature = BASE64.encode(keys.access.pair.sign(message.as_bytes()));
+    format!("{message}.{signature}")
+}
+
+/// Checks header and signature, issuer and audience, and reads the claims; not the time. The error is the cause in words.
+pub(crate) fn open(keys: &Keys, token: &str, iss: &str, aud: &str) -> Result<Claims, String> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(format!("the token has more than {TOKEN_BYTES_MAX} bytes"));
+    }
+    let not_ours = || "the token is not one of this server's access tokens".to_owned();
+    let (message, signature) = token.rsplit_once('.').ok_or_else(not_ours)?;
+    let (header, claims) = message.split_once('.').ok_or_else(not_ours)?;
+    if header != keys.access.header {
+        return Err(not_ours());
+    }
+    let forged = || "the token's signature is wrong".to_owned();
+    let signature = BASE64.decode(signature).map_err(|_| forged())?;
+    keys.access_public
+        .verify_sig(message.as_bytes(), &signature)
+        .map_err(|_| forged())?;
+    let claims = BASE64.decode(claims).map_err(|_| forged())?;
+    let claims: Claims = serde_json::from_slice(&claims)
+        .map_err(|fault| format!("the token's claims cannot be read: {fault}"))?;
+    if claims.iss != iss {
+        return Err(format!("the token is from another issuer, {}", claims.iss));
+    }
+    if claims.aud != aud {
+        return Err(format!("the token is for another audience, {}", claims.aud));
+    }
+    Ok(claims)
+}
+
+/// Whether the claims hold at `now`. No leeway: the clock that issued is the clock that checks.
+pub(crate) fn check_time(claims: &Claims, now: Millis) -> Result<(), String> {
+    if claims.exp.saturating_mul(1000) <= now {
+        let since = now.saturating_sub(claims.exp.saturating_mul(1000));
+        return Err(format!("the token expired {}", ago(since)));
+    }
+    if claims.nbf.is_some_and(|nbf| nbf.saturating_mul(1000) > now) {
+        return Err("the token is not valid yet".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,385 @@
+//! The authorization endpoint (RFC 6749 §4.1, RFC 7636, RFC 9207, OpenID Connect Core §3.1.2, and RFC 9700 throughout).
+
+use crate::client::{Client, ClientKind};
+use crate::opaque::{self, Kind as Text};
+use crate::rows::{self, CodeRow, GrantRow, Kind};
+use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt};
+use crate::{Identity, IdentityError, Principal, Result, Scope, Scopes};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use pillarbox_store::mail::{Millis, Rows};
+use std::sync::Arc;
+use url::Url;
+
+/// Life of a code, in milliseconds: long enough to copy it from a page by hand (wire §7.2), bound by PKCE meanwhile.
+pub(crate) const CODE_MS: Millis = 10 * 60 * 1000;
+/// Most codes of one account on their way; the oldest go.
+const CODES_MAX: usize = 100;
+/// Longest `state` and `nonce`, in bytes: they are stored or come back in an address.
+const STATE_BYTES_MAX: usize = 2048;
+/// Longest redirect URI, in bytes.
+const REDIRECT_BYTES_MAX: usize = 2048;
+/// The end of copy and paste (wire §7.2).
+const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
+
+/// Parameters of a request, each at most once (RFC 6749 §3.1); empty ones count as absent.
+pub(crate) struct Params<'a>(&'a [(String, String)]);
+
+impl<'a> Params<'a> {
+    /// The error is the name of a parameter that is there twice.
+    pub(crate) fn new(all: &'a [(String, String)]) -> Result<Self, &'a str> {
+        for (index, (name, _)) in all.iter().enumerate() {
+            if all[..index].iter().any(|(other, _)| other == name) {
+                return Err(name);
+            }
+        }
+        Ok(Self(all))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl Identity {
+    /// Checks the parameters of the authorization endpoint.
+    ///
+    /// # Errors
+    /// [`AuthorizationError`]: for a page as long as client and redirect URI are in doubt, then for the client.
+    pub async fn authorization_request(
+        &self,
+        params: &[(String, String)],
+        _now: Millis,
+    ) -> Result<AuthorizationRequest, AuthorizationError> {
+        let page = |code, text: &str| AuthorizationError::page(code, text);
+        let params = Params::new(params).map_err(|name| {
+            page(
+                ErrorCode::InvalidRequest,
+                &format!("the parameter {name:?} is there twice"),
+            )
+        })?;
+        let id = params
+            .get("client_id")
+            .ok_or_else(|| page(ErrorCode::InvalidRequest, "client_id is missing"))?;
+        // Clients may come from rows one day: this is why the function is async.
+        let client = self.client(id).ok_or_else(|| {
+            page(
+                ErrorCode::InvalidClient,
+                "no program is registered under this client_id",
+            )
+        })?;
+        let page = |code, text: &str| AuthorizationError {
+            app: Some(Arc::clone(&client.name)),
+            ..page(code, text)
+        };
+        if client.kind == ClientKind::Device {
+            return Err(page(
+                ErrorCode::UnauthorizedClient,
+                "this program signs in with a code on another device",
+            ));
+        }
+        let redirect_uri = check_redirect(&client, params.get("redirect_uri"))
+            .map_err(|text| page(ErrorCode::InvalidRequest, text))?;
+        let state = params.get("state");
+        if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
+            return Err(page(ErrorCode::InvalidRequest, "state is too long"));
+        }
+        let request = AuthorizationRequest {
+            client: Arc::clone(&client),
+            redirect_uri,
+            scopes: Scopes::default(),
+            state: state.map(str::to_owned),
+            nonce: None,
+            challenge: None,
+            offline: false,
+            prompt: Prompt::default(),
+            login_hint: None,
+        };
+        // From here on client and address are known good, and the program learns what is wrong (RFC 6749 §4.1.2.1).
+        check_wishes(request.clone(), &params)
+            .map_err(|(code, description)| self.refuse(&request, code, &description))
+    }
+
+    /// An error that goes back to the client.
+    pub fn refuse(
+        &self,
+        request: &AuthorizationRequest,
+        code: ErrorCode,
+        description: &str,
+    ) -> AuthorizationError {
+        let members = [("error", code.name()), ("error_description", description)];
+        AuthorizationError {
+            code,
+            description: description.into(),
+            app: Some(Arc::clone(&request.client.name)),
+            redirect: Some(self.redirect(request, &members)),
+        }
+    }
+
+    /// Whether the person must be asked. A public client is always asked for: anybody can use its name (RFC 8252 §8.6).
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn needs_consent(
+        &self,
+        request: &AuthorizationRequest,
+        person: &Principal,
+        now: Millis,
+    ) -> Result<bool> {
+        if !request.client.is_confidential()
+            || request.prompt.consent
+            || request.prompt.select_account
+        {
+            return Ok(true);
+        }
+        let grants = self
+            .inner
+            .store
+            .account(&person.account)
+            .scan(&Kind::Grant.all(), usize::MAX)
+            .await?;
+        for (_, value) in grants {
+            let grant: GrantRow = rows::decode(&value)?;
+            let same = grant.client == *request.client.id && grant.is_live(now);
+            if same && Scopes::parse_known(&grant.scope).covers(request.scopes) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The person allows it: where to send the browser, with `code`, `state` and `iss` (RFC 9207).
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn approve(
+        &self,
+        request: &AuthorizationRequest,
+        person: &Principal,
+        now: Millis,
+    ) -> Result<String> {
+        let text = opaque::new(Text::Code, &person.account, &self.inner.random);
+        let key = code_key(text.expose());
+        let row = CodeRow {
+            client: request.client.id.to_string(),
+            redirect_uri: request.redirect_uri.clone(),
+            scope: request.scopes.to_string(),
+            challenge: request.challenge.clone(),
+            nonce: request.nonce.clone(),
+            refresh: request.offline,
+            approved: now,
+            ends: now.saturating_add(CODE_MS),
+            used: None,
+        };
+        // Installed programs always get a refresh token; others at the first consent, or when they ask for consent again.
+        let only_first = request.client.kind != ClientKind::Native && !request.prompt.consent;
+        let add = move |rows: &mut Rows| {
+            let mut row = row.clone();
+            if only_first && row.refresh {
+                row.refresh = !has_offline_grant(rows, &row.client, now)?;
+            }
+            drop_codes(rows, now)?;
+            rows::write(rows, &key, &row)
+        };
+        let (codes, grants) = (Kind::Code.all(), Kind::Grant.all());
+        let account = self.inner.store.account(&person.account);
+        account
+            .update::<_, IdentityError>(&[&codes, &grants], add)
+            .await?;
+        Ok(self.redirect(request, &[("code", text.expose())]))
+    }
+
+    /// The person does not: where to send the browser, with `error=access_denied`.
+    pub fn deny(&self, request: &AuthorizationRequest) -> String {
+        let description = "The person did not allow it.";
+        self.redirect(
+            request,
+            &[
+                ("error", ErrorCode::AccessDenied.name()),
+                ("error_description", description),
+            ],
+        )
+    }
+
+    fn redirect(&self, request: &AuthorizationRequest, members: &[(&str, &str)]) -> String {
+        // It was parsed before; should it not be now, the browser gets no answer rather than a wrong one.
+        let Ok(mut address) = Url::parse(&request.redirect_uri) else {
+            return String::new();
+        };
+        {
+            let mut query = address.query_pairs_mut();
+            query.extend_pairs(members);
+            if let Some(state) = &request.state {
+                query.append_pair("state", state);
+            }
+            query.append_pair("iss", &self.inner.config.issuer);
+        }
+        address.into()
+    }
+}
+
+/// The redirect URI in normal form, if the client may use it.
+fn check_redirect(client: &Client, uri: Option<&str>) -> Result<String, &'static str> {
+    let uri = uri.ok_or("redirect_uri is missing")?;
+    if uri == OUT_OF_BAND {
+        return Err(
+            "copying a code by hand (urn:ietf:wg:oauth:2.0:oob) is no longer offered; use a loopback address",
+        );
+    }
+    let plain = uri.len() <= REDIRECT_BYTES_MAX
+        && uri
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let parsed = plain
+        .then(|| Url::parse(uri).ok())
+        .flatten()
+        .ok_or("redirect_uri is not an address")?;
+    if !client.may_redirect_to(&parsed, uri) {
+        return Err("redirect_uri is not one of the addresses registered for this program");
+    }
+    Ok(parsed.into())
+}
+
+/// Everything that is the client's to hear about.
+fn check_wishes(
+    mut request: AuthorizationRequest,
+    params: &Params<'_>,
+) -> Result<AuthorizationRequest, (ErrorCode, String)> {
+    let invalid = |text: &str| (ErrorCode::InvalidRequest, text.to_owned());
+    match params.get("response_type") {
+        Some("code") => {}
+        None => return Err(invalid("response_type is missing")),
+        Some(other) => {
+            let text = format!("response_type {other:?} is not offered, only code");
+            return Err((ErrorCode::UnsupportedResponseType, text));
+        }
+    }
+    if params
+        .get("response_mode")
+        .is_some_and(|mode| mode != "query")
+    {
+        return Err(invalid("response_mode is not offered, only query"));
+    }
+    for (name, code) in [
+        ("request", ErrorCode::RequestNotSupported),
+        ("request_uri", ErrorCode::RequestUriNotSupported),
+    ] {
+        if params.get(name).is_some() {
+            return Err((code, format!("{name} is not offered")));
+        }
+    }
+    let mut offline = match params.get("access_type") {
+        None | Some("online") => false,
+        Some("offline") => true,
+        Some(_) => return Err(invalid("access_type is online or offline")),
+    };
+    for word in params
+        .get("scope")
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|word| !word.is_empty())
+    {
+        match Scope::parse(word) {
+            Some(scope) => request.scopes = request.scopes.with(scope),
+            None if word == "offline_access" => offline = true,
+            None => {
+                return Err((
+                    ErrorCode::InvalidScope,
+                    format!("scope {word:?} is not known"),
+                ));
+            }
+        }
+    }
+    if request.scopes.is_empty() {
+        return Err((ErrorCode::InvalidScope, "scope is missing".into()));
+    }
+    request.offline = offline || request.client.kind == ClientKind::Native;
+    request.challenge = check_challenge(&request.client, params).map_err(invalid)?;
+    request.prompt = check_prompt(params.get("prompt").unwrap_or_default()).map_err(invalid)?;
+    request.nonce = params.get("nonce").map(str::to_owned);
+    if request
+        .nonce
+        .as_ref()
+        .is_some_and(|nonce| nonce.len() > STATE_BYTES_MAX)
+    {
+        return Err(invalid("nonce is too long"));
+    }
+    request.login_hint = params
+        .get("login_hint")
+        .filter(|hint| hint.len() <= 320)
+        .map(str::to_owned);
+    Ok(request)
+}
+
+/// RFC 7636 §4.3. `plain` protects against nobody who can read the request.
+fn check_challenge(client: &Client, params: &Params<'_>) -> Result<Option<String>, &'static str> {
+    let Some(challenge) = params.get("code_challenge") else {
+        if params.get("code_challenge_method").is_some() {
+            return Err("code_challenge is missing");
+        }
+        return match client.is_confidential() {
+            true => Ok(None),
+            false => Err("code_challenge is missing: programs without a secret need PKCE"),
+        };
+    };
+    if params.get("code_challenge_method") != Some("S256") {
+        return Err("code_challenge_method must be S256");
+    }
+    match BASE64.decode(challenge) {
+        Ok(hash) if hash.len() == 32 => Ok(Some(challenge.into())),
+        _ => Err("code_challenge is not the base64url of a SHA-256 hash"),
+    }
+}
+
+fn check_prompt(text: &str) -> Result<Prompt, &'static str> {
+    let mut prompt = Prompt::default();
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        match word {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "consent" => prompt.consent = true,
+            "select_account" => prompt.select_account = true,
+            _ => return Err("prompt is none, login, consent or select_account"),
+        }
+    }
+    if prompt.none && (prompt.login || prompt.consent || prompt.select_account) {
+        return Err("prompt none goes with no other");
+    }
+    Ok(prompt)
+}
+
+pub(crate) fn code_key(code: &str) -> Vec<u8> {
+    Kind::Code.key(BASE64.encode(opaque::hash(code)))
+}
+
+fn has_offline_grant(rows: &Rows, client: &str, now: Millis) -> Result<bool> {
+    for (_, value) in rows.scan(&Kind::Grant.all()) {
+        let grant: GrantRow = rows::decode(&value)?;
+        if grant.client == client && grant.refresh.is_some() && grant.is_live(now) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Drops codes that ended, and the oldest beyond the bound.
+fn drop_codes(rows: &mut Rows, now: Millis) -> Result<()> {
+    let mut others = Vec::new();
+    for (key, value) in rows.scan(&Kind::Code.all()) {
+        let row: CodeRow = rows::decode(&value)?;
+        if row.ends <= now {
+            rows.delete(&key);
+        } else {
+            others.push((row.ends, key));
+        }
+    }
+    others.sort();
+    let surplus = (others.len() + 1).saturating_sub(CODES_MAX);
+    for (_, key) in &others[..surplus] {
+        rows.delete(key);
+    }
+    Ok(())
+}

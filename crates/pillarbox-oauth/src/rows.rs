@@ -1,0 +1,146 @@
+//! What this floor keeps in an account: row types, their keys, their form (JSON, so that members can be added).
+//!
+//! All keys begin with [`SPACE`]; the second byte says what the row is.
+
+use crate::{IdentityError, Result};
+use pillarbox_store::mail::{Millis, Rows};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// The first byte of every key of this floor.
+const SPACE: u8 = b'o';
+
+/// What a row is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The account's own password; one row.
+    Password,
+    /// App passwords by id.
+    App,
+    /// Grants by id.
+    Grant,
+    /// Authorization codes by hash.
+    Code,
+    /// Web sessions by hash.
+    Session,
+    /// Signing keys by id (issuer's account only).
+    Key,
+}
+
+impl Kind {
+    fn byte(self) -> u8 {
+        match self {
+            Self::Password => b'p',
+            Self::App => b'a',
+            Self::Grant => b'g',
+            Self::Code => b'c',
+            Self::Session => b's',
+            Self::Key => b'k',
+        }
+    }
+
+    /// The key of one row; with an empty `id`, the prefix of all of its kind.
+    pub(crate) fn key(self, id: impl AsRef<[u8]>) -> Vec<u8> {
+        let mut key = vec![SPACE, self.byte()];
+        key.extend_from_slice(id.as_ref());
+        key
+    }
+
+    /// The prefix of all rows of its kind.
+    pub(crate) fn all(self) -> Vec<u8> {
+        self.key([])
+    }
+}
+
+/// The id part of a row's key.
+pub(crate) fn id_of(key: &[u8]) -> String {
+    String::from_utf8_lossy(key.get(2..).unwrap_or_default()).into_owned()
+}
+
+/// Reads a row.
+pub(crate) fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T> {
+    serde_json::from_slice(value).map_err(|_| IdentityError::Broken("row"))
+}
+
+/// Reads the row at `key` within an update.
+pub(crate) fn read<T: DeserializeOwned>(rows: &Rows, key: &[u8]) -> Result<Option<T>> {
+    rows.get(key).map(|value| decode(&value)).transpose()
+}
+
+/// Writes a row within an update.
+pub(crate) fn write<T: Serialize>(rows: &mut Rows, key: &[u8], row: &T) -> Result<()> {
+    let value = serde_json::to_vec(row).map_err(|_| IdentityError::Broken("row"))?;
+    rows.put(key, value);
+    Ok(())
+}
+
+/// The account's own password.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PasswordRow {
+    /// PHC string.
+    pub phc: String,
+    pub changed: Millis,
+}
+
+/// An app password.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct AppRow {
+    pub name: String,
+    pub hash: [u8; 32],
+    pub created: Millis,
+}
+
+/// One approval, and all tokens it gave.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct GrantRow {
+    pub client: String,
+    /// As it goes over the wire.
+    pub scope: String,
+    pub created: Millis,
+    /// When a token was last issued.
+    pub used: Millis,
+    /// The end of the last access token issued.
+    pub ends: Millis,
+    /// Hash of the one refresh token that is good now.
+    pub refresh: Option<[u8; 32]>,
+    pub revoked: Option<Millis>,
+}
+
+impl GrantRow {
+    /// Whether it still gives anything at `now`.
+    pub(crate) fn is_live(&self, now: Millis) -> bool {
+        self.revoked.is_none() && (self.refresh.is_some() || self.ends > now)
+    }
+}
+
+/// A code on its way to becoming tokens. Kept after use until it would have expired, to notice reuse.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct CodeRow {
+    pub client: String,
+    pub redirect_uri: String,
+    pub scope: String,
+    pub challenge: Option<String>,
+    pub nonce: Option<String>,
+    /// Whether it gives a refresh token.
+    pub refresh: bool,
+    /// When the person signed in or agreed.
+    pub approved: Millis,
+    pub ends: Millis,
+    /// The grant it became.
+    pub used: Option<String>,
+}
+
+/// A web session.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SessionRow {
+    pub created: Millis,
+    pub ends: Millis,
+}
+
+/// A signing key, private part included.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct KeyRow {
+    pub alg: String,
+    /// Ed25519: the seed. RS256: PKCS#8 DER. HS256: the key.
+    pub private: String,
+    pub created: Millis,
+}

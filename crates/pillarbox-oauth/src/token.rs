@@ -1,0 +1,489 @@
+//! The token, revocation and user info endpoints (RFC 6749 §3.2, RFC 7009, OpenID Connect Core §5.3; wire §7.3, §7.6).
+
+use crate::authorize::{Params, code_key};
+use crate::client::{Client, ClientKind};
+use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
+use crate::opaque::{self, Kind as Text};
+use crate::rows::{self, CodeRow, GrantRow, Kind};
+use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse, UserInfo};
+use crate::{Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use pillarbox_store::mail::{AccountId, Millis, Rows, StoreError};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Google's words for every refused code and refresh token; libraries show them (wire §7.3).
+const EXPIRED_OR_REVOKED: &str = "Token has been expired or revoked.";
+
+/// The grants of RFC 6749 and its extensions, as far as this server has heard of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum GrantType {
+    AuthorizationCode,
+    RefreshToken,
+    /// RFC 8628, not offered yet.
+    DeviceCode,
+    /// RFC 7523 (service accounts), not offered yet.
+    JwtBearer,
+    /// Administration, not offered yet.
+    ClientCredentials,
+}
+
+impl GrantType {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "authorization_code" => Self::AuthorizationCode,
+            "refresh_token" => Self::RefreshToken,
+            "urn:ietf:params:oauth:grant-type:device_code" => Self::DeviceCode,
+            "urn:ietf:params:oauth:grant-type:jwt-bearer" => Self::JwtBearer,
+            "client_credentials" => Self::ClientCredentials,
+            _ => return None,
+        })
+    }
+}
+
+/// What became of a code or refresh token. A reuse is committed (it ends the grant) and then refused.
+enum Redeemed<T> {
+    Good(T),
+    Reused(String),
+    Refused(TokenError),
+}
+
+type Result<T, E = TokenError> = std::result::Result<T, E>;
+
+impl From<IdentityError> for TokenError {
+    fn from(fault: IdentityError) -> Self {
+        tracing::error!(%fault, "token endpoint");
+        Self::new(ErrorCode::ServerError, "The server failed. Try again.")
+    }
+}
+
+impl From<StoreError> for TokenError {
+    fn from(fault: StoreError) -> Self {
+        IdentityError::from(fault).into()
+    }
+}
+
+fn invalid_grant() -> TokenError {
+    TokenError::new(ErrorCode::InvalidGrant, EXPIRED_OR_REVOKED)
+}
+
+fn checked<'a>(params: &'a [(String, String)]) -> Result<Params<'a>> {
+    Params::new(params).map_err(|name| {
+        TokenError::new(ErrorCode::InvalidRequest, format!("{name} is there twice"))
+    })
+}
+
+fn required<'a>(params: &Params<'a>, name: &str) -> Result<&'a str> {
+    params
+        .get(name)
+        .ok_or_else(|| TokenError::new(ErrorCode::InvalidRequest, format!("{name} is missing")))
+}
+
+impl Identity {
+    /// The token endpoint.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn token(
+        &self,
+        basic: Option<BasicAuth>,
+        params: &[(String, String)],
+        now: Millis,
+    ) -> Result<TokenResponse> {
+        let params = checked(params)?;
+        let grant_type = required(&params, "grant_type")?;
+        let client = self.authenticate(basic, &params)?;
+        match GrantType::parse(grant_type) {
+            Some(GrantType::AuthorizationCode) => self.redeem_code(&client, &params, now).await,
+            Some(GrantType::RefreshToken) => self.refresh(&client, &params, now).await,
+            Some(GrantType::DeviceCode | GrantType::JwtBearer | GrantType::ClientCredentials)
+            | None => {
+                let text = "This server offers authorization_code and refresh_token.";
+                Err(TokenError::new(ErrorCode::UnsupportedGrantType, text))
+            }
+        }
+    }
+
+    /// The revocation endpoint: either token ends its grant; an unknown one is fine. Whoever holds a token may end it;
+    /// credentials, if given, must be right and the token's own client's.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn revoke(
+        &self,
+        basic: Option<BasicAuth>,
+        params: &[(String, String)],
+        now: Millis,
+    ) -> Result<()> {
+        let params = checked(params)?;
+        let token = required(&params, "token")?;
+        let client = match basic.is_some() || params.get("client_id").is_some() {
+            true => Some(self.authenticate(basic, &params)?),
+            false => None,
+        };
+        let config = &self.inner.config;
+        let (account, grant) = match opaque::read_refresh(&self.inner.keys, token) {
+            Some(found) => found,
+            None => match access::open(&self.inner.keys, token, &config.issuer, &config.host) {
+                Ok(claims) => (AccountId(claims.sub.into()), claims.gid),
+                Err(_) => return Ok(()),
+            },
+        };
+        let key = Kind::Grant.key(&grant);
+        let Some(row) = self.inner.store.account(&account).get(&key).await? else {
+            return Ok(());
+        };
+        let row: GrantRow = rows::decode(&row)?;
+        if client.is_some_and(|client| *client.id != row.client) {
+            return Err(TokenError::new(
+                ErrorCode::InvalidGrant,
+                "The token is another client's.",
+            ));
+        }
+        match self.revoke_grant(&account, &grant, now).await {
+            Err(IdentityError::NoSuch(_)) => Ok(()),
+            other => Ok(other?),
+        }
+    }
+
+    /// The user info endpoint.
+    ///
+    /// # Errors
+    /// [`TokenError`] with `invalid_token` or `insufficient_scope` (RFC 6750 §3.1).
+    pub async fn userinfo(&self, token: &str, now: Millis) -> Result<UserInfo> {
+        let live = self
+            .live_claims(token, now)
+            .await
+            .map_err(|refusal| match refusal.kind {
+                RefusalKind::Temporary => {
+                    TokenError::new(ErrorCode::ServerError, "The server failed. Try again.")
+                }
+                _ => TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED),
+            });
+        let (claims, account, standing) = live?;
+        if standing.allows(crate::Service::Web).is_err() {
+            return Err(TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED));
+        }
+        let scopes = Scopes::parse_known(&claims.scope);
+        if !scopes.has(Scope::OpenId) && !scopes.has(Scope::Email) {
+            let text = "The token's scope holds neither openid nor email.";
+            return Err(TokenError::new(ErrorCode::InsufficientScope, text));
+        }
+        let email = scopes
+            .has(Scope::Email)
+            .then(|| standing.address.to_string());
+        Ok(UserInfo {
+            sub: account.0.to_string(),
+            email_verified: email.as_ref().map(|_| true),
+            email,
+        })
+    }
+
+    /// Which client speaks (RFC 6749 §2.3). A public client's secret, which some libraries send, proves nothing and is
+    /// not looked at.
+    fn authenticate(&self, basic: Option<BasicAuth>, params: &Params<'_>) -> Result<Arc<Client>> {
+        let posted = params.get("client_secret");
+        if basic.is_some() && posted.is_some() {
+            let text = "The client proves itself in two ways at once.";
+            return Err(TokenError::new(ErrorCode::InvalidRequest, text));
+        }
+        let (header_id, header_secret) = match basic {
+            Some(basic) => (Some(basic.id), Some(basic.secret)),
+            None => (None, None),
+        };
+        let id = match (header_id.as_deref(), params.get("client_id")) {
+            (Some(header), Some(param)) if header != param => {
+                return Err(TokenError::new(
+                    ErrorCode::InvalidRequest,
+                    "client_id is not the header's.",
+                ));
+            }
+            (Some(id), _) | (None, Some(id)) => id,
+            (None, None) => {
+                return Err(TokenError::new(
+                    ErrorCode::InvalidClient,
+                    "client_id is missing.",
+                ));
+            }
+        };
+        let unknown = || {
+            TokenError::new(
+                ErrorCode::InvalidClient,
+                "The client is unknown or its secret is wrong.",
+            )
+        };
+        let client = self.client(id).ok_or_else(unknown)?;
+        if let Some(secret) = &client.secret {
+            let offered = header_secret
+                .as_ref()
+                .map(Secret::expose)
+                .or(posted)
+                .ok_or_else(unknown)?;
+            // Hashes, so that not even the length shows.
+            if !opaque::same(&opaque::hash(secret.expose()), &opaque::hash(offered)) {
+                return Err(unknown());
+            }
+        }
+        Ok(client)
+    }
+
+    async fn redeem_code(
+        &self,
+        client: &Client,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
+        let code = required(params, "code")?;
+        let redirect_uri = required(params, "redirect_uri")?;
+        let redirect_uri = url::Url::parse(redirect_uri)
+            .map_err(|_| invalid_grant())?
+            .to_string();
+        let account = opaque::account_of(Text::Code, code).ok_or_else(invalid_grant)?;
+        let verifier = params.get("code_verifier").map(str::to_owned);
+        let (key, code_prefix, grants) = (code_key(code), code_key(code), Kind::Grant.all());
+        let grant = self.new_grant_id();
+        let refresh = opaque::new_refresh(&self.inner.keys, &account, &grant, &self.inner.random);
+        let refresh_hash = opaque::hash(refresh.expose());
+        let ends = after(now, self.inner.config.token_lifetime);
+        let (client_id, new_grant) = (client.id.to_string(), grant.clone());
+        let redeem = move |rows: &mut Rows| {
+            let Some(mut row) = rows::read::<CodeRow>(rows, &key)? else {
+                return Ok(Redeemed::Refused(invalid_grant()));
+            };
+            if row.client != client_id || row.redirect_uri != redirect_uri {
+                return Ok(Redeemed::Refused(invalid_grant()));
+            }
+            if let Err(text) = check_verifier(row.challenge.as_deref(), verifier.as_deref()) {
+                return Ok(Redeemed::Refused(TokenError::new(
+                    ErrorCode::InvalidGrant,
+                    text,
+                )));
+            }
+            // RFC 6749 §4.1.2: whoever comes second may be the owner, so what the first one got ends. Only somebody who
+            // passes the checks above counts: a code that leaked without its verifier ends nothing.
+            if let Some(grant) = row.used {
+                end_grant(rows, &Kind::Grant.key(&grant), now)?;
+                return Ok(Redeemed::Reused(grant));
+            }
+            if row.ends <= now {
+                return Ok(Redeemed::Refused(invalid_grant()));
+            }
+            row.used = Some(new_grant.clone());
+            rows::write(rows, &key, &row)?;
+            let given = GrantRow {
+                client: row.client.clone(),
+                scope: row.scope.clone(),
+                created: now,
+                used: now,
+                ends,
+                refresh: row.refresh.then_some(refresh_hash),
+                revoked: None,
+            };
+            add_grant(rows, &new_grant, &given, now)?;
+            Ok::<_, IdentityError>(Redeemed::Good(row))
+        };
+        // A made-up code of an account that does not exist must not make it.
+        let handle = self.inner.store.account(&account);
+        if handle.get(&code_prefix).await.ok().flatten().is_none() {
+            return Err(invalid_grant());
+        }
+        let row = match handle.update(&[&code_prefix, &grants], redeem).await? {
+            Redeemed::Good(row) => row,
+            Redeemed::Refused(error) => return Err(error),
+            Redeemed::Reused(grant) => {
+                self.announce_grant(&account, &grant);
+                return Err(invalid_grant());
+            }
+        };
+        let issue = Issue {
+            account: &account,
+            client,
+            grant: &grant,
+            scopes: Scopes::parse_known(&row.scope),
+            nonce: row.nonce.as_deref(),
+            refresh: row.refresh.then_some(refresh),
+        };
+        self.issue(issue, now).await
+    }
+
+    async fn refresh(
+        &self,
+        client: &Client,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
+        let token = required(params, "refresh_token")?;
+        let (account, grant) =
+            opaque::read_refresh(&self.inner.keys, token).ok_or_else(invalid_grant)?;
+        let narrower = params.get("scope").map(read_scopes).transpose()?;
+        let (key, prefix) = (Kind::Grant.key(&grant), Kind::Grant.key(&grant));
+        let (client_id, named, hash) = (client.id.to_string(), grant.clone(), opaque::hash(token));
+        let rotate = client.kind != ClientKind::Web || !client.is_confidential();
+        let next = rotate
+            .then(|| opaque::new_refresh(&self.inner.keys, &account, &grant, &self.inner.random));
+        let next_hash = next.as_ref().map(|text| opaque::hash(text.expose()));
+        let ends = after(now, self.inner.config.token_lifetime);
+        let unused = millis(self.inner.config.refresh_unused);
+        let redeem = move |rows: &mut Rows| {
+            let row = rows::read::<GrantRow>(rows, &key)?;
+            let Some(mut row) = row.filter(|row| row.revoked.is_none() && row.client == client_id)
+            else {
+                return Ok(Redeemed::Refused(invalid_grant()));
+            };
+            let Some(newest) = row.refresh else {
+                return Ok(Redeemed::Refused(invalid_grant()));
+            };
+            if !opaque::same(&newest, &hash) {
+                // Ours, of this grant, and not the newest: two hold it, and one of them took it (RFC 9700 §4.14.2).
+                end_grant(rows, &key, now)?;
+                return Ok(Redeemed::Reused(named.clone()));
+            }
+            if row.used.saturating_add(unused) <= now {
+                return Ok(Redeemed::Refused(invalid_grant()));
+            }
+            let granted = Scopes::parse_known(&row.scope);
+            let scopes = narrower.unwrap_or(granted);
+            if !granted.covers(scopes) {
+                let text = "The scope is more than was granted.";
+                return Ok(Redeemed::Refused(TokenError::new(
+                    ErrorCode::InvalidScope,
+                    text,
+                )));
+            }
+            row.used = now;
+            row.ends = row.ends.max(ends);
+            row.refresh = next_hash.or(row.refresh);
+            rows::write(rows, &key, &row)?;
+            Ok::<_, IdentityError>(Redeemed::Good(scopes))
+        };
+        let scopes = match self
+            .inner
+            .store
+            .account(&account)
+            .update(&[&prefix], redeem)
+            .await?
+        {
+            Redeemed::Good(scopes) => scopes,
+            Redeemed::Refused(error) => return Err(error),
+            Redeemed::Reused(grant) => {
+                self.announce_grant(&account, &grant);
+                return Err(invalid_grant());
+            }
+        };
+        let issue = Issue {
+            account: &account,
+            client,
+            grant: &grant,
+            scopes,
+            nonce: None,
+            refresh: next,
+        };
+        self.issue(issue, now).await
+    }
+
+    async fn issue(&self, new: Issue<'_>, now: Millis) -> Result<TokenResponse> {
+        let life = self.inner.config.token_lifetime;
+        let standing = self
+            .standing(new.account)
+            .await
+            .map_err(|refusal| match refusal.kind {
+                RefusalKind::Temporary => {
+                    TokenError::new(ErrorCode::ServerError, "The server failed. Try again.")
+                }
+                _ => invalid_grant(),
+            })?;
+        standing
+            .allows(crate::Service::Web)
+            .map_err(|_| invalid_grant())?;
+        let access_token = self.sign_access(NewAccess {
+            account: new.account,
+            grant: new.grant,
+            client: &new.client.id,
+            scope: new.scopes.to_string(),
+            issued: now,
+            ends: after(now, life),
+        });
+        let id_token = match new.scopes.has(Scope::OpenId) {
+            false => None,
+            true => {
+                let mut claims = json!({
+                    "iss": self.inner.config.issuer,
+                    "sub": *new.account.0,
+                    "aud": *new.client.id,
+                    "azp": *new.client.id,
+                    "iat": now.div_euclid(1000),
+                    "exp": after(now, life).div_euclid(1000),
+                    // OpenID Connect Core §3.1.3.6: the left half of the hash.
+                    "at_hash": BASE64.encode(&opaque::hash(access_token.expose())[..16]),
+                });
+                if new.scopes.has(Scope::Email) {
+                    claims["email"] = json!(*standing.address);
+                    claims["email_verified"] = json!(true);
+                }
+                if let Some(nonce) = new.nonce {
+                    claims["nonce"] = json!(nonce);
+                }
+                Some(Secret::new(self.inner.keys.sign_id(&claims)?))
+            }
+        };
+        Ok(TokenResponse {
+            access_token,
+            expires_in: life.as_secs(),
+            refresh_token: new.refresh,
+            scope: new.scopes.to_string(),
+            token_type: "Bearer",
+            id_token,
+        })
+    }
+}
+
+/// What a passed check gives.
+struct Issue<'a> {
+    account: &'a AccountId,
+    client: &'a Client,
+    grant: &'a str,
+    scopes: Scopes,
+    nonce: Option<&'a str>,
+    refresh: Option<Secret>,
+}
+
+/// RFC 7636 §4.6; a verifier nobody asked for is refused too, or PKCE could be taken away (RFC 9700 §4.8.2).
+fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), &'static str> {
+    match (challenge, verifier) {
+        (None, None) => Ok(()),
+        (Some(_), None) => Err("code_verifier is missing."),
+        (None, Some(_)) => Err("code_verifier was sent, but no code_challenge before."),
+        (Some(challenge), Some(verifier)) => {
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+            if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(legal) {
+                return Err("code_verifier is not 43 to 128 unreserved characters.");
+            }
+            let hash = BASE64.encode(opaque::hash(verifier));
+            match opaque::same(hash.as_bytes(), challenge.as_bytes()) {
+                true => Ok(()),
+                false => Err("code_verifier does not fit code_challenge."),
+            }
+        }
+    }
+}
+
+fn read_scopes(text: &str) -> Result<Scopes> {
+    let mut scopes = Scopes::default();
+    for word in text
+        .split(' ')
+        .filter(|word| !word.is_empty() && *word != "offline_access")
+    {
+        let scope = Scope::parse(word).ok_or_else(|| {
+            TokenError::new(
+                ErrorCode::InvalidScope,
+                format!("scope {word:?} is not known"),
+            )
+        })?;
+        scopes = scopes.with(scope);
+    }
+    if scopes.is_empty() {
+        return Err(TokenError::new(ErrorCode::InvalidScope, "scope is empty"));
+    }
+    Ok(scopes)
+}
