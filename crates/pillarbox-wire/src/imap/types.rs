@@ -99,8 +99,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `mailbox = "INBOX" / astring` (RFC 3501 §9), decoded: Unicode without control characters, not empty. INBOX in any letter case
-/// is the one name `INBOX`.
+/// `mailbox = "INBOX" / astring` (RFC 3501 §9), decoded: Unicode without control characters. INBOX in any letter case is the one
+/// name `INBOX`. A client may name the mailbox `""`, which never exists; CREATE and RENAME refuse it as a new name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mailbox(Box<str>);
 
@@ -125,11 +125,13 @@ impl Mailbox {
     /// A name that is not modified UTF-7, such as `R&D` from a client that forgot to encode, is taken as it stands.
     ///
     /// # Errors
-    /// [`Problem::Syntax`] if the name is not UTF-8 either, is empty, or holds control characters.
+    /// [`Problem::Syntax`] if the name is not UTF-8 either or holds control characters.
     pub fn from_wire(bytes: &[u8], utf8: bool) -> Result<Self, Problem> {
-        decode_name(bytes, utf8)
-            .and_then(|name| Self::new(&name))
-            .ok_or(Problem::Syntax("mailbox name"))
+        let name = decode_name(bytes, utf8).ok_or(Problem::Syntax("mailbox name"))?;
+        if name.is_empty() {
+            return Ok(Self("".into()));
+        }
+        Self::new(&name).ok_or(Problem::Syntax("mailbox name"))
     }
 
     /// The decoded name.

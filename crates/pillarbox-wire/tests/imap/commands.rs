@@ -59,6 +59,7 @@ fn every_command_is_read() {
         ),
         ("COMPRESS deflate", "COMPRESS DEFLATE"),
         ("SELECT inbox", "SELECT \"INBOX\""),
+        ("SELECT \"\"", ""),
         ("SELECT x (CONDSTORE)", "SELECT \"x\" (CONDSTORE)"),
         (
             "SELECT x (QRESYNC (67890007 20050715194045000 41,43:211 (1:3 4:6)))",
@@ -210,7 +211,8 @@ fn what_is_badly_written_is_refused_with_its_tag() {
         "LOGIN a \"\\x\"",
         "ENABLE",
         "SELECT",
-        "SELECT \"\"",
+        "CREATE \"\"",
+        "RENAME a \"\"",
         "SELECT a b",
         "SELECT x ()",
         "SELECT x (QRESYNC (0 1))",

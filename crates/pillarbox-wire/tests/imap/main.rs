@@ -3,4 +3,6 @@
 
 mod commands;
 mod framing;
+mod replies;
 mod round_trips;
+mod second_opinion;

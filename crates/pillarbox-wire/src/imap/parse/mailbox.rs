@@ -98,6 +98,15 @@ pub(super) fn create(c: &mut Cursor<'_>) -> Parsed<Body> {
     })
 }
 
+pub(super) fn rename(c: &mut Cursor<'_>) -> Parsed<Body> {
+    let from = c.sp_mailbox()?;
+    let to = c.sp_mailbox()?;
+    if to.as_str().is_empty() {
+        return Err(Problem::Syntax("mailbox name"));
+    }
+    Ok(Body::Rename { from, to })
+}
+
 pub(super) fn pattern(c: &mut Cursor<'_>) -> Parsed<Pattern> {
     c.space()?;
     let reference = reference(c)?;

@@ -91,10 +91,7 @@ fn body(c: &mut Cursor<'_>) -> Parsed<Body> {
         b"EXAMINE" => Body::Examine(mailbox::select(c)?),
         b"CREATE" => mailbox::create(c)?,
         b"DELETE" => Body::Delete(c.sp_mailbox()?),
-        b"RENAME" => Body::Rename {
-            from: c.sp_mailbox()?,
-            to: c.sp_mailbox()?,
-        },
+        b"RENAME" => mailbox::rename(c)?,
         b"SUBSCRIBE" => Body::Subscribe(c.sp_mailbox()?),
         b"UNSUBSCRIBE" => Body::Unsubscribe(c.sp_mailbox()?),
         b"LIST" => Body::List(mailbox::list(c)?),
