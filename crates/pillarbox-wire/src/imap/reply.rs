@@ -121,9 +121,12 @@ pub struct Esearch {
 #[derive(Debug)]
 pub struct ReplyFramer {
     buffer: Vec<u8>,
-    /// Where the present line begins, and how far it was searched.
-    line: usize,
+    /// Where the present reply begins.
+    start: usize,
+    /// How far it was searched for its end, from `start`; beyond what is held while a literal is awaited.
     scanned: usize,
+    /// Where its present line begins, from `start`.
+    line: usize,
     reply_bytes_max: usize,
 }
 
@@ -137,14 +140,17 @@ impl ReplyFramer {
     pub fn new(reply_bytes_max: usize) -> Self {
         Self {
             buffer: Vec::new(),
-            line: 0,
+            start: 0,
             scanned: 0,
+            line: 0,
             reply_bytes_max,
         }
     }
 
-    /// Takes bytes as they arrived.
+    /// Takes bytes as they arrived. Take all replies before receiving more.
     pub fn receive(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.start = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -158,35 +164,33 @@ impl ReplyFramer {
     )]
     pub fn next(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
         loop {
-            if self.line > self.reply_bytes_max {
+            if self.scanned > self.reply_bytes_max {
                 return Err(TooLong(self.reply_bytes_max));
             }
-            if self.scanned > self.buffer.len() {
+            let held = &self.buffer[self.start..];
+            let Some(unsearched) = held.get(self.scanned..) else {
                 return Ok(None);
-            }
-            let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
-                self.scanned = self.buffer.len();
-                let over = self.buffer.len() > self.reply_bytes_max;
+            };
+            let Some(at) = memchr::memchr(b'\n', unsearched) else {
+                self.scanned = held.len();
+                let over = self.scanned > self.reply_bytes_max;
                 return if over {
                     Err(TooLong(self.reply_bytes_max))
                 } else {
                     Ok(None)
                 };
             };
-            let end = self.scanned + at + 1;
-            let line = self.buffer[self.line..end - 1]
-                .strip_suffix(b"\r")
-                .unwrap_or(&self.buffer[self.line..end - 1]);
+            let end = self.scanned + at;
+            let line = &held[self.line..end];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
             if let Some(literal) = announced(line) {
                 let size = usize::try_from(literal.size).unwrap_or(usize::MAX);
-                self.line = end.saturating_add(size);
+                self.line = (end + 1).saturating_add(size);
                 self.scanned = self.line;
                 continue;
             }
-            let length = self.line + line.len();
-            let rest = self.buffer.split_off(end);
-            let mut reply = std::mem::replace(&mut self.buffer, rest);
-            reply.truncate(length);
+            let reply = held[..self.line + line.len()].to_vec();
+            self.start += end + 1;
             (self.line, self.scanned) = (0, 0);
             return Ok(Some(reply));
         }
