@@ -102,7 +102,7 @@ fn an_appended_message_passes_through() {
 
 #[test]
 fn a_refused_message_is_skipped_or_never_comes() {
-    for (plus, sent) in [("+", "12345\r\n"), ("", "")] {
+    for (plus, sent) in [("+", "1234\n\n"), ("", "")] {
         let mut framer = Framer::new(small());
         framer.receive(format!("a APPEND x {{5{plus}}}\r\n{sent}b NOOP\r\n").as_bytes());
         assert!(matches!(framer.next(), Some(Event::LiteralStart { .. })));
@@ -128,7 +128,7 @@ fn what_is_too_large_is_refused_and_skipped() {
         SecondMessage,
     };
     let long = "x".repeat(60);
-    let cases: [(String, Refusal); 9] = [
+    let cases: [(String, Refusal); 11] = [
         (format!("a NOOP {long}\r\n"), LineTooLong),
         (format!("a NOOP {long} {{3+}}\r\nfoo bar\r\n"), LineTooLong),
         ("a LOGIN {21}\r\n".into(), LiteralTooLarge),
@@ -139,6 +139,15 @@ fn what_is_too_large_is_refused_and_skipped() {
         (
             format!("a LOGIN {{60+}}\r\n{long} {{3+}}\r\nb\nc\r\n"),
             NonSyncTooLarge,
+        ),
+        // One byte skipped too few or too many would show.
+        (
+            format!("a LOGIN {{21+}}\r\n{}\n b\r\n", &long[..20]),
+            LiteralTooLarge,
+        ),
+        (
+            format!("a LOGIN {{21+}}\r\n{}\n", &long[..21]),
+            LiteralTooLarge,
         ),
         ("a APPEND x {101}\r\n".into(), AppendTooLarge),
         (
