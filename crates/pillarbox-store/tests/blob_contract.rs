@@ -6,7 +6,10 @@ use std::{
     fs,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -383,6 +386,58 @@ async fn compaction_gives_files_back_and_survives_dying_behind_it() {
         }
         assert_eq!(problems(&store).await, Vec::<String>::new());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_and_writers_go_on_while_it_compacts() {
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(open(folder.path()));
+    for n in 0..200 {
+        store
+            .blobs
+            .put(id(1, n), vec![body(n, 20_000)])
+            .await
+            .unwrap();
+    }
+    let done = Arc::new(AtomicBool::new(false));
+    let reader = tokio::spawn({
+        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+        async move {
+            let mut rounds = 0;
+            while !done.load(Ordering::SeqCst) || rounds == 0 {
+                for n in (0..200).step_by(4) {
+                    let found = store.blobs.get(id(1, n), ALL).await;
+                    assert_eq!(found.unwrap(), body(n, 20_000), "{n}");
+                }
+                rounds += 1;
+            }
+        }
+    });
+    let writer = tokio::spawn({
+        let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+        async move {
+            let mut written = 0_u64;
+            while !done.load(Ordering::SeqCst) || written == 0 {
+                let young = id(100 + written, 0);
+                store.blobs.put(young, vec![body(1, 5_000)]).await.unwrap();
+                written += 1;
+            }
+            written
+        }
+    });
+    // Each round leaves fewer alive, down to those that are read.
+    for every in [2, 4] {
+        let alive = move |id: BlobId| id.0[15].is_multiple_of(every);
+        let compacted = store.blobs.compact(Box::new(alive), 100).await.unwrap();
+        assert!(compacted.moved > 0, "{compacted:?}");
+    }
+    done.store(true, Ordering::SeqCst);
+    reader.await.unwrap();
+    for n in 0..writer.await.unwrap() {
+        let found = store.blobs.get(id(100 + n, 0), ALL).await;
+        assert_eq!(found.unwrap(), body(1, 5_000), "{n}");
+    }
+    assert_eq!(problems(&store).await, Vec::<String>::new());
 }
 
 #[tokio::test]

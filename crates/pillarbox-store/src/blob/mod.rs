@@ -24,7 +24,7 @@ pub use segments::SegmentBlobs;
 
 /// Bodies above this size, in bytes, get a file of their own, so that they do not hold up everyone else's flush.
 pub const OWN_FILE_BYTES: u64 = 1024 * 1024;
-/// Longest blob, in bytes: four times the longest message we announce leaves room for whatever is stored beside mail.
+/// Longest blob, in bytes: several times the longest message we announce, so that no protocol's limit meets it first.
 pub const BLOB_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Longest range one [`Blobs::get`] returns, in bytes; longer bodies are read in pieces.
 pub const READ_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -100,6 +100,11 @@ impl OwnFolder {
         Ok(Some(file))
     }
 
+    /// Makes the names durable.
+    pub(crate) fn flush_names(&self) -> Result<(), BlobError> {
+        flush_folder(&self.folders.own, &self.folders.door).map_err(|cause| disk(&cause))
+    }
+
     /// All that have their name.
     pub(crate) fn list(&self) -> io::Result<Vec<BlobId>> {
         let mut ids = Vec::new();
@@ -192,10 +197,10 @@ impl Part {
             folders.door.pass(Deed::Flush)?;
             self.file.sync_all()?;
             folders.door.pass(Deed::Rename)?;
-            fs::rename(&self.path, self.folder.path(self.id))?;
-            flush_folder(&folders.own, &folders.door)
+            fs::rename(&self.path, self.folder.path(self.id))
         };
-        finish().map_err(|cause: io::Error| disk(&cause))
+        finish().map_err(|cause: io::Error| disk(&cause))?;
+        self.folder.flush_names()
     }
 }
 

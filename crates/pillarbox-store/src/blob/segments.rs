@@ -157,13 +157,19 @@ impl Shared {
         }))
     }
 
-    /// Whether this very body is stored already; refused if another is under its name.
+    /// Whether this very body is stored already, durably; refused if another is under its name.
     pub(crate) fn known(&self, record: &Record) -> Result<bool, BlobError> {
-        match self.find(record.id)? {
-            None => Ok(false),
-            Some((_, there)) if there == *record => Ok(true),
-            Some(_) => Err(BlobError::Taken(record.id)),
+        let Some((place, there)) = self.find(record.id)? else {
+            return Ok(false);
+        };
+        if there != *record {
+            return Err(BlobError::Taken(record.id));
         }
+        if matches!(place, Place::Own(_)) {
+            // It may have got its name in a put that failed at the flush of the name.
+            self.own.flush_names()?;
+        }
+        Ok(true)
     }
 
     pub(crate) fn get(&self, id: BlobId, range: &Range<u64>) -> Result<Bytes, BlobError> {

@@ -117,8 +117,10 @@ impl Embedded {
             folder: folder.to_owned(),
             cause,
         };
+        let created = !folder.exists();
         fs::create_dir_all(folder).map_err(io)?;
         let lock = lock(folder)?;
+        let door = options.door.clone();
         check_format(folder, &options.door)?;
         let engine =
             EmbeddedEngine::open(&folder.join("rows"), &options, lock).map_err(|cause| {
@@ -132,6 +134,11 @@ impl Embedded {
                 folder: folder.to_owned(),
                 cause,
             })?;
+        // The names of what was just created, in case this is a new store.
+        flush_folder(folder, &door).map_err(io)?;
+        if created {
+            flush_parent(folder, &door).map_err(io)?;
+        }
         Ok(Self {
             engine: Arc::new(engine),
             blobs: Arc::new(blobs),
@@ -199,6 +206,14 @@ fn write_format(folder: &Path, door: &Door) -> io::Result<()> {
     door.pass(Rename)?;
     fs::rename(fresh, folder.join("FORMAT"))?;
     flush_folder(folder, door)
+}
+
+fn flush_parent(folder: &Path, door: &Door) -> io::Result<()> {
+    match flush_folder(&folder.canonicalize()?.join(".."), door) {
+        // Whoever may create a folder there need not be allowed to open it.
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        flushed => flushed,
+    }
 }
 
 /// Makes the names in `folder` durable.
