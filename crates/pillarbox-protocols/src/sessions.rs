@@ -160,7 +160,8 @@ impl Registry {
     fn tell(&self, end: End, wanted: impl Fn(&Session) -> bool) -> usize {
         let live = self.live();
         let told = live.values().filter(|entry| wanted(&entry.session));
-        told.map(|entry| entry.end.send_replace(Some(end))).count()
+        told.inspect(|entry| drop(entry.end.send_replace(Some(end))))
+            .count()
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
