@@ -158,10 +158,12 @@ impl Registry {
     }
 
     fn tell(&self, end: End, wanted: impl Fn(&Session) -> bool) -> usize {
-        let live = self.live();
-        let told = live.values().filter(|entry| wanted(&entry.session));
-        told.inspect(|entry| drop(entry.end.send_replace(Some(end))))
-            .count()
+        let mut told = 0;
+        for entry in self.live().values().filter(|entry| wanted(&entry.session)) {
+            entry.end.send_replace(Some(end));
+            told += 1;
+        }
+        told
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
