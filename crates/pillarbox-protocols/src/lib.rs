@@ -5,6 +5,7 @@
 
 pub mod conversation;
 pub mod events;
+pub mod imap;
 pub mod pop3;
 pub mod sessions;
 mod sign_in;

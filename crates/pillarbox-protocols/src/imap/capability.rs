@@ -1,0 +1,12 @@
+//! CAPABILITY (RFC 3501 §6.1.1).
+
+use super::{Context, table};
+
+/// The untagged line; also sent by the server itself right after sign-in (wire §3.1).
+pub fn run(context: &Context, signed_in: bool) -> String {
+    let list = match signed_in {
+        true => table::capabilities_after(context.limits.frame.append_bytes_max),
+        false => table::capabilities_before(&context.mechanisms),
+    };
+    format!("* CAPABILITY {list}\r\n")
+}

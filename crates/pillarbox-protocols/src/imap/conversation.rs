@@ -1,0 +1,848 @@
+//! The machine itself: which command is legal now, which job runs, when the session ends.
+
+use super::append::{self, Upload};
+use super::authenticate::{self, Checked, Sasl};
+use super::desk::{Desk, Signed};
+use super::out::Out;
+use super::refuse::{Kind, Refused};
+use super::task::{Stage, Task, legal};
+use super::{Context, capability, id, idle, table};
+use crate::conversation::{Job, News, Now, Step, Until};
+use crate::events::{Event, What};
+use crate::sessions::{End, Seat};
+use bytes::Bytes;
+use pillarbox_oauth::Principal;
+use pillarbox_store::mail::{Millis, Settings};
+use pillarbox_wire::imap::frame::{Event as Frame, Refusal, Refused as FrameRefused};
+use pillarbox_wire::imap::{Body, Framer, Malformed, Problem, Tag, parse};
+use pillarbox_wire::sasl;
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What IMAP's jobs result in.
+pub struct Answer(Result_);
+
+enum Result_ {
+    Worked {
+        desk: Box<Desk>,
+        task: Box<Task>,
+        pieces: Vec<Bytes>,
+        fault: Option<Refused>,
+    },
+    Checked(Box<Checked>),
+    /// The target of an APPEND was looked up, or a piece of its message written.
+    Received {
+        desk: Box<Desk>,
+        upload: Box<Upload>,
+        refused: Option<Refused>,
+    },
+}
+
+enum State {
+    NotAuthenticated,
+    SignedIn(Box<Desk>),
+    /// The desk is lent to a job, or given up.
+    Away,
+}
+
+/// What the next bytes, or the next call, are for.
+enum Doing {
+    /// The next command.
+    Commands,
+    /// A SASL response.
+    Sasl(Sasl),
+    /// `DONE`.
+    Idle(Tag),
+    /// The message of an APPEND.
+    Upload(Box<Upload>),
+    /// A job to hand out.
+    Job(Job<Answer>),
+    /// A job is out.
+    Waiting,
+    /// A command to go on with, once its output is sent.
+    Again(Box<Task>),
+}
+
+/// One IMAP connection.
+pub struct Conversation {
+    context: Arc<Context>,
+    seat: Seat,
+    peer: IpAddr,
+    token: Arc<str>,
+    now: Now,
+    begun: Duration,
+    /// The monotonic moment of the last bytes.
+    heard: Duration,
+    /// Bytes arrived since the clock was last given.
+    stirred: bool,
+    framer: Framer,
+    state: State,
+    doing: Doing,
+    /// The client in IDLE, while a job finds out its news.
+    idling: Option<Tag>,
+    out: VecDeque<Bytes>,
+    news: bool,
+    ended: Option<End>,
+    /// The session's end on the wall clock.
+    until: Option<Millis>,
+    /// When a running command must stop, on the monotonic clock: set at the session's end.
+    grace_ends: Option<Duration>,
+    peer_left: bool,
+    failures: u32,
+    bad_in_a_row: u32,
+    /// Why to close once everything is sent.
+    closing: Option<&'static str>,
+    closed: bool,
+}
+
+impl Conversation {
+    /// A connection that was just opened. It greets first.
+    pub fn new(context: Arc<Context>, seat: Seat, peer: IpAddr, now: Now) -> Self {
+        let token: Arc<str> = seat.token().into();
+        let framer = Framer::new(context.limits.frame_before_login);
+        let mut conversation = Self {
+            context,
+            ended: seat.ended(),
+            seat,
+            peer,
+            token,
+            now,
+            begun: now.mono,
+            heard: now.mono,
+            stirred: false,
+            framer,
+            state: State::NotAuthenticated,
+            doing: Doing::Commands,
+            idling: None,
+            out: VecDeque::new(),
+            news: false,
+            until: None,
+            grace_ends: None,
+            peer_left: false,
+            failures: 0,
+            bad_in_a_row: 0,
+            closing: None,
+            closed: false,
+        };
+        conversation.note(What::Connected);
+        let greeting = format!(
+            "* OK {} ready for requests from {} {}\r\n",
+            conversation.context.product, conversation.peer, conversation.token
+        );
+        conversation.send(greeting);
+        conversation
+    }
+
+    fn note(&self, what: What) {
+        (self.context.journal)(Event {
+            at: self.now.wall,
+            protocol: crate::sessions::Protocol::Imap,
+            session: Arc::clone(&self.token),
+            peer: self.peer,
+            what,
+        });
+    }
+
+    fn send(&mut self, text: impl Into<Vec<u8>>) {
+        self.out.push_back(Bytes::from(text.into()));
+    }
+
+    fn tagged(&mut self, tag: &Tag, text: &str) {
+        self.send(format!("{tag} {text}\r\n"));
+    }
+
+    // ---- the end of a session -------------------------------------------------------------------------------------
+
+    /// Sends the last line and closes behind it.
+    fn bye(&mut self, text: &str, reason: &'static str) {
+        self.send(format!("* BYE {text}\r\n"));
+        self.close(reason);
+    }
+
+    fn close(&mut self, reason: &'static str) {
+        self.closing.get_or_insert(reason);
+        self.state = State::Away;
+        self.doing = Doing::Waiting;
+    }
+
+    /// Ends the session if its time has come (wire §6). A command that runs may go on a little when its authority ran
+    /// out by the clock; a literal is never cut.
+    fn end_if_due(&mut self) -> bool {
+        if matches!(&self.doing, Doing::Again(task) if task.is_mid_literal()) {
+            return false;
+        }
+        match self.ended {
+            Some(End::Shutdown) => {
+                self.bye("Server shutting down", "shutting down");
+                return true;
+            }
+            Some(End::Revoked) => {
+                self.bye("Session expired, please login again.", "revoked");
+                return true;
+            }
+            None => {}
+        }
+        if self.until.is_some_and(|until| self.now.wall >= until) {
+            let running = matches!(
+                self.doing,
+                Doing::Again(_) | Doing::Job(_) | Doing::Upload(_)
+            );
+            let ends = *self
+                .grace_ends
+                .get_or_insert(self.now.mono + self.context.limits.grace);
+            if !running || self.now.mono >= ends {
+                self.bye("Session expired, please login again.", "session expired");
+                return true;
+            }
+        }
+        if !matches!(self.doing, Doing::Again(_) | Doing::Job(_))
+            && self.now.mono >= self.silent_until()
+        {
+            self.bye("Closed for inactivity", "idle");
+            return true;
+        }
+        false
+    }
+
+    fn silent_until(&self) -> Duration {
+        let limits = &self.context.limits;
+        match self.state {
+            State::NotAuthenticated => {
+                (self.heard + limits.silence_before_login).min(self.begun + limits.before_login)
+            }
+            State::SignedIn(_) | State::Away => self.heard + limits.silence,
+        }
+    }
+
+    fn read(&self) -> Step<Answer> {
+        let mono = self
+            .silent_until()
+            .min(self.grace_ends.unwrap_or(Duration::MAX));
+        // Once the grace runs, the wall clock has nothing more to say.
+        let wall = if self.grace_ends.is_some() {
+            None
+        } else {
+            self.until
+        };
+        Step::Read(Until { mono, wall })
+    }
+
+    // ---- what arrives -----------------------------------------------------------------------------------------------
+
+    fn frame(&mut self, frame: Frame) {
+        match frame {
+            Frame::Command(bytes) => self.command(&bytes),
+            Frame::Continue => self.send("+ go ahead\r\n"),
+            Frame::Line(line) => self.line(&line),
+            Frame::LiteralStart { head, .. } => self.append_announced(&head),
+            Frame::LiteralData(piece) => self.append_piece(piece),
+            Frame::AppendEnd { rest } => self.append_end(&rest),
+            Frame::Refused(refused) => self.frame_refused(refused),
+        }
+    }
+
+    fn frame_refused(&mut self, refused: FrameRefused) {
+        // Whatever was under way is over: the rest of it is being skipped.
+        if let Doing::Upload(mut upload) = std::mem::replace(&mut self.doing, Doing::Commands)
+            && let Some(desk) = upload.take_desk()
+        {
+            self.state = State::SignedIn(desk);
+        }
+        let text = match refused.why {
+            Refusal::AppendTooLarge => "NO [TOOBIG] Message too large (Failure)",
+            _ => "BAD Could not parse command",
+        };
+        match &refused.tag {
+            Some(tag) => self.tagged(&tag.clone(), text),
+            None => self.send("* BAD Could not parse command\r\n"),
+        }
+        if refused.why != Refusal::AppendTooLarge {
+            self.count_bad();
+        }
+        if refused.fatal {
+            self.bye("Could not parse command", "not understood");
+        }
+    }
+
+    fn count_bad(&mut self) {
+        self.bad_in_a_row += 1;
+        if self.bad_in_a_row >= self.context.limits.bad_commands_max {
+            self.bye(
+                "Too many commands that could not be understood",
+                "not understood",
+            );
+        }
+    }
+
+    fn malformed(&mut self, malformed: &Malformed) {
+        let text = match malformed.problem {
+            Problem::NoTag => {
+                self.send("* BAD [CLIENTBUG] Invalid tag\r\n");
+                return self.count_bad();
+            }
+            Problem::UnknownCommand => self.unknown_command(),
+            Problem::Syntax(_) => "BAD Could not parse command".into(),
+            Problem::BadCharset => {
+                "NO [BADCHARSET (US-ASCII UTF-8)] Unknown charset (Failure)".into()
+            }
+        };
+        match &malformed.tag {
+            Some(tag) => self.tagged(&tag.clone(), &text),
+            None => self.send(format!("* {text}\r\n")),
+        }
+        if malformed.problem != Problem::BadCharset {
+            self.count_bad();
+        }
+    }
+
+    fn unknown_command(&self) -> String {
+        match self.state {
+            State::NotAuthenticated => format!("BAD Unknown command {}", self.token),
+            _ => "BAD Unknown command".into(),
+        }
+    }
+
+    fn utf8(&self) -> bool {
+        matches!(&self.state, State::SignedIn(desk) if desk.signed.utf8)
+    }
+
+    fn refuse(&mut self, tag: &Tag, refused: &Refused) {
+        let reply = refused.reply();
+        self.tagged(tag, &reply);
+        if refused.kind == Kind::Bad {
+            self.count_bad();
+        }
+    }
+
+    fn command(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return; // An empty line between commands costs nothing and says nothing.
+        }
+        let command = match parse(bytes, self.utf8()) {
+            Ok(command) => command,
+            Err(malformed) => return self.malformed(&malformed),
+        };
+        let tag = command.tag;
+        let Some(spec) = table::find(command.body.name()) else {
+            let text = self.unknown_command();
+            self.tagged(&tag, &text);
+            return self.count_bad();
+        };
+        let (signed_in, selected) = match &self.state {
+            State::SignedIn(desk) => (true, desk.view.is_some()),
+            State::NotAuthenticated | State::Away => (false, false),
+        };
+        if let Err(refused) = legal(spec, signed_in, selected) {
+            return self.refuse(&tag, &refused);
+        }
+        self.bad_in_a_row = 0;
+        self.run(tag, spec, command.body);
+    }
+
+    /// A legal command. What needs no store is answered at once.
+    fn run(&mut self, tag: Tag, spec: &'static table::Spec, body: Body) {
+        let signed_in = matches!(self.state, State::SignedIn(_));
+        match body {
+            Body::Capability => {
+                let text = capability::run(&self.context, signed_in);
+                self.send(text);
+                let token = Arc::clone(&self.token);
+                self.tagged(&tag, &format!("OK Thats all she wrote! {token}"));
+            }
+            Body::Id(pairs) => {
+                let text = id::run(
+                    &self.context,
+                    pairs.as_deref(),
+                    self.peer,
+                    &self.token,
+                    signed_in,
+                );
+                self.send(text);
+                let token = if signed_in {
+                    String::new()
+                } else {
+                    format!(" {}", self.token)
+                };
+                self.tagged(&tag, &format!("OK Success{token}"));
+            }
+            Body::Logout => {
+                match signed_in {
+                    true => self.send("* BYE LOGOUT Requested\r\n"),
+                    false => self.send(format!("* BYE Logout Requested {}\r\n", self.token)),
+                }
+                self.tagged(&tag, "OK 73 good day (Success)");
+                self.close("client left");
+            }
+            Body::Noop if !signed_in => self.tagged(&tag, "OK Success"),
+            Body::Authenticate(command) => self.authenticate(tag, &command),
+            Body::Login { user, password } => self.login(tag, &user, password.expose()),
+            Body::Idle => {
+                self.send("+ idling\r\n");
+                self.framer.expect_line();
+                self.doing = Doing::Idle(tag);
+                self.news = true;
+            }
+            body => self.start(Task {
+                tag,
+                spec,
+                now: self.now.wall,
+                stage: Stage::Begin(Box::new(body)),
+            }),
+        }
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        match std::mem::replace(&mut self.doing, Doing::Commands) {
+            Doing::Sasl(mut sasl) => {
+                let step = sasl.exchange.receive(line);
+                self.sasl_step(sasl, step);
+            }
+            Doing::Idle(tag) if idle::is_done(line) => {
+                self.bad_in_a_row = 0;
+                let stage = Stage::Tell(idle::TERMINATED.into());
+                self.start(Task {
+                    tag,
+                    spec: idle::spec(),
+                    now: self.now.wall,
+                    stage,
+                });
+            }
+            Doing::Idle(tag) => {
+                // RFC 2177 §3 knows DONE only; the client is out of step, so IDLE ends here.
+                self.refuse(&tag, &Refused::syntax());
+            }
+            other => self.doing = other,
+        }
+    }
+
+    // ---- jobs ---------------------------------------------------------------------------------------------------------
+
+    /// Lends the desk to a job that works on `task` for a bounded amount.
+    fn start(&mut self, task: Task) {
+        match std::mem::replace(&mut self.state, State::Away) {
+            State::SignedIn(desk) => self.doing = Doing::Job(work(desk, Box::new(task))),
+            other => self.state = other,
+        }
+    }
+
+    fn worked(
+        &mut self,
+        desk: Box<Desk>,
+        task: Box<Task>,
+        pieces: Vec<Bytes>,
+        fault: Option<Refused>,
+    ) {
+        self.out.extend(pieces);
+        let broken = fault
+            .as_ref()
+            .is_some_and(|fault| fault.kind == Kind::Broken);
+        if let Some(cause) = fault.and_then(|fault| fault.cause) {
+            self.note(What::Failed {
+                command: task.spec.name,
+                cause,
+            });
+        }
+        if broken {
+            return self.close("stored data is damaged");
+        }
+        self.state = State::SignedIn(desk);
+        self.doing = match (task.is_over(), self.idling.take()) {
+            (true, Some(tag)) => Doing::Idle(tag),
+            (true, None) => Doing::Commands,
+            (false, idling) => {
+                self.idling = idling;
+                Doing::Again(task)
+            }
+        };
+    }
+
+    // ---- APPEND -------------------------------------------------------------------------------------------------------
+
+    fn append_announced(&mut self, head: &[u8]) {
+        let command = match parse(head, self.utf8()) {
+            Ok(command) => command,
+            Err(malformed) => {
+                self.malformed(&malformed);
+                return self.framer.refuse_literal();
+            }
+        };
+        let tag = command.tag;
+        match (
+            std::mem::replace(&mut self.state, State::Away),
+            command.body,
+        ) {
+            (State::SignedIn(desk), Body::Append(append)) => {
+                self.bad_in_a_row = 0;
+                self.doing = Doing::Job(receive(append::begin(tag, append, desk, self.now.wall)));
+            }
+            (state, _) => {
+                self.state = state;
+                self.refuse(&tag, &Refused::bad("Please authenticate first"));
+                self.framer.refuse_literal();
+            }
+        }
+    }
+
+    /// The target was looked up, or a piece written.
+    fn received(&mut self, desk: Box<Desk>, mut upload: Box<Upload>, refused: Option<Refused>) {
+        match refused {
+            Some(refused) if !upload.is_welcome() => {
+                self.state = State::SignedIn(desk);
+                self.doing = Doing::Commands;
+                self.framer.refuse_literal();
+                let spec = append::spec();
+                let stage = Stage::Tell(refused.reply());
+                self.start(Task {
+                    tag: upload.tag().clone(),
+                    spec,
+                    now: self.now.wall,
+                    stage,
+                });
+            }
+            refused => {
+                if upload.is_first() && upload.waits() {
+                    self.send("+ go ahead\r\n");
+                }
+                upload.settle(desk, refused);
+                self.doing = Doing::Upload(upload);
+            }
+        }
+    }
+
+    fn append_piece(&mut self, piece: Vec<u8>) {
+        let Doing::Upload(mut upload) = std::mem::replace(&mut self.doing, Doing::Waiting) else {
+            return;
+        };
+        self.doing = if upload.add(piece, &self.context.limits) {
+            Doing::Job(receive(append::spool(upload)))
+        } else {
+            Doing::Upload(upload)
+        };
+    }
+
+    fn append_end(&mut self, rest: &[u8]) {
+        let Doing::Upload(mut upload) = std::mem::replace(&mut self.doing, Doing::Commands) else {
+            return;
+        };
+        let Some(desk) = upload.take_desk() else {
+            return;
+        };
+        self.state = State::SignedIn(desk);
+        let tag = upload.tag().clone();
+        if rest != upload.closing() {
+            return self.refuse(&tag, &Refused::syntax());
+        }
+        self.start(Task {
+            tag,
+            spec: append::spec(),
+            now: self.now.wall,
+            stage: Stage::Append(upload),
+        });
+    }
+
+    // ---- sign-in ------------------------------------------------------------------------------------------------------
+
+    fn authenticate(&mut self, tag: Tag, command: &pillarbox_wire::imap::command::Authenticate) {
+        let offered = &self.context.mechanisms;
+        let mechanism = sasl::Mechanism::parse(&command.mechanism)
+            .filter(|mechanism| offered.contains(mechanism));
+        let Some(mechanism) = mechanism else {
+            return self.tagged(
+                &tag,
+                "NO [CANNOT] Unsupported authentication mechanism (Failure)",
+            );
+        };
+        let initial = command
+            .initial
+            .as_ref()
+            .map(pillarbox_wire::imap::Secret::expose);
+        let (exchange, step) = sasl::Exchange::start(mechanism, initial);
+        self.sasl_step(Sasl::new(tag, exchange), step);
+    }
+
+    fn sasl_step(&mut self, sasl: Sasl, step: sasl::Step) {
+        match step {
+            sasl::Step::Challenge(text) => {
+                self.send(format!("+ {text}\r\n"));
+                self.framer.expect_line();
+                self.doing = Doing::Sasl(sasl);
+            }
+            sasl::Step::Check(credentials) => self.check(sasl.offering(credentials)),
+            sasl::Step::Done => self.sign_in(sasl),
+            sasl::Step::Fail(failure) => self.sasl_failed(&sasl, failure),
+        }
+    }
+
+    fn check(&mut self, sasl: Sasl) {
+        let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
+        self.doing = Doing::Job(Box::pin(async move {
+            Answer(Result_::Checked(Box::new(
+                authenticate::check(&context, peer, sasl, now).await,
+            )))
+        }));
+    }
+
+    fn login(&mut self, tag: Tag, user: &str, password: &[u8]) {
+        if !self.context.mechanisms.contains(&sasl::Mechanism::Plain) {
+            return self.tagged(
+                &tag,
+                "NO [PRIVACYREQUIRED] Passwords are not accepted here (Failure)",
+            );
+        }
+        match Sasl::login(tag, user, password) {
+            Ok(sasl) => self.check(sasl),
+            Err(sasl) => self.refused(
+                sasl,
+                authenticate::invalid(),
+                "the password cannot be read".into(),
+            ),
+        }
+    }
+
+    fn checked(&mut self, checked: Checked) {
+        let Checked { mut sasl, outcome } = checked;
+        self.doing = Doing::Commands;
+        match outcome {
+            Err(refusal) => {
+                let told = authenticate::told(refusal.kind, &self.context);
+                self.refused(sasl, told, refusal.cause);
+            }
+            Ok((principal, settings)) => match self.admit(&principal, &settings) {
+                Err((told, cause)) => self.refused(sasl, told, cause),
+                Ok(()) => {
+                    sasl.principal = Some(principal);
+                    let step = sasl.accepted();
+                    self.sasl_step(sasl, step);
+                }
+            },
+        }
+    }
+
+    /// What is asked of somebody whose credential was good.
+    fn admit(
+        &mut self,
+        principal: &Principal,
+        settings: &Settings,
+    ) -> Result<(), (String, String)> {
+        let kind = pillarbox_oauth::RefusalKind::ServiceOff;
+        if settings.suspended || !settings.imap_enabled {
+            let cause = if settings.suspended {
+                "the account is suspended"
+            } else {
+                "IMAP is off for the account"
+            };
+            return Err((authenticate::told(kind, &self.context), cause.into()));
+        }
+        let limits = &self.context.limits;
+        let longest = self
+            .now
+            .wall
+            .saturating_add(limits.session.as_millis() as Millis);
+        let until = principal.until().map_or(longest, |own| own.min(longest));
+        let limit = Some(limits.connections_of_account_max);
+        match self.seat.sign_in(principal, until, limit) {
+            Ok(()) => {
+                self.until = Some(until);
+                Ok(())
+            }
+            Err(_) => Err((
+                authenticate::TOO_MANY.into(),
+                "too many connections of this account".into(),
+            )),
+        }
+    }
+
+    /// A refusal: bearer mechanisms first get the JSON challenge, whatever the cause (wire §2.2).
+    fn refused(&mut self, mut sasl: Sasl, told: String, cause: String) {
+        self.note(What::Refused {
+            offered: sasl.offered.clone(),
+            mechanism: sasl.name(),
+            cause,
+            told: told.clone(),
+        });
+        let step = sasl.refused(&self.context.issuer);
+        sasl.told = told;
+        self.sasl_step(sasl, step);
+    }
+
+    fn sasl_failed(&mut self, sasl: &Sasl, failure: sasl::Failure) {
+        let told = match failure {
+            sasl::Failure::Aborted => "BAD Authentication aborted".into(),
+            sasl::Failure::Refused(_) => sasl.told.clone(),
+            sasl::Failure::Malformed(why) => {
+                let told = format!("BAD Invalid SASL argument. {}", self.token);
+                let (offered, mechanism) = (String::new(), sasl.name());
+                self.note(What::Refused {
+                    offered,
+                    mechanism,
+                    cause: why.to_string(),
+                    told: told.clone(),
+                });
+                told
+            }
+            sasl::Failure::OutOfStep => format!("BAD Invalid SASL argument. {}", self.token),
+        };
+        self.tagged(&sasl.tag, &told);
+        self.failures += 1;
+        if self.failures >= self.context.limits.sign_in_failures_max {
+            self.bye("Too many failed sign-ins", "too many failed sign-ins");
+        }
+    }
+
+    fn sign_in(&mut self, sasl: Sasl) {
+        let Some(principal) = sasl.principal.clone() else {
+            return;
+        };
+        let account = self.context.store.account(principal.account());
+        self.seat.listen(account.watch());
+        self.note(What::SignedIn {
+            address: Arc::clone(principal.address()),
+            mechanism: sasl.name(),
+            app: principal.app().cloned(),
+            until: self.until.unwrap_or_default(),
+        });
+        let text = capability::run(&self.context, true);
+        self.send(text);
+        let address = Arc::clone(principal.address());
+        self.tagged(&sasl.tag, &format!("OK {address} authenticated (Success)"));
+        self.framer.set_limits(self.context.limits.frame);
+        let context = Arc::clone(&self.context);
+        let signed = Signed {
+            context,
+            account,
+            principal,
+            peer: self.peer,
+            utf8: false,
+            condstore: false,
+        };
+        self.state = State::SignedIn(Box::new(Desk { signed, view: None }));
+    }
+}
+
+/// Works on a command for a bounded amount, at a desk of its own for that time.
+fn work(mut desk: Box<Desk>, mut task: Box<Task>) -> Job<Answer> {
+    Box::pin(async move {
+        let mut out = Out::new();
+        let fault = task.step(&mut desk, &mut out).await;
+        Answer(Result_::Worked {
+            desk,
+            task,
+            pieces: out.into_pieces(),
+            fault,
+        })
+    })
+}
+
+fn receive(job: impl Future<Output = append::Received> + Send + 'static) -> Job<Answer> {
+    Box::pin(async move {
+        let append::Received {
+            desk,
+            upload,
+            refused,
+        } = job.await;
+        Answer(Result_::Received {
+            desk,
+            upload,
+            refused,
+        })
+    })
+}
+
+impl crate::conversation::Conversation for Conversation {
+    type Answer = Answer;
+
+    fn advance(&mut self, now: Now) -> Step<Answer> {
+        self.now = now;
+        if std::mem::take(&mut self.stirred) {
+            self.heard = now.mono;
+        }
+        loop {
+            if let Some(piece) = self.out.pop_front() {
+                if piece.is_empty() {
+                    continue;
+                }
+                return Step::Send(piece);
+            }
+            if let Some(reason) = self.closing {
+                if !std::mem::replace(&mut self.closed, true) {
+                    self.note(What::Closed { reason });
+                }
+                return Step::Close;
+            }
+            if self.end_if_due() {
+                continue;
+            }
+            match std::mem::replace(&mut self.doing, Doing::Waiting) {
+                Doing::Job(job) => return Step::Run(job),
+                Doing::Again(mut task) => {
+                    task.now = now.wall;
+                    self.start(*task);
+                }
+                Doing::Idle(tag) if self.news => {
+                    self.news = false;
+                    self.idling = Some(tag.clone());
+                    self.start(Task {
+                        tag,
+                        spec: idle::spec(),
+                        now: now.wall,
+                        stage: Stage::IdleNews,
+                    });
+                }
+                doing => {
+                    self.doing = doing;
+                    match self.framer.next() {
+                        Some(frame) => self.frame(frame),
+                        None if self.peer_left => self.close("client left"),
+                        None => return self.read(),
+                    }
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        match bytes {
+            [] => self.peer_left = true,
+            bytes => {
+                self.stirred = true;
+                self.framer.receive(bytes);
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: Answer, now: Now) {
+        self.now = now;
+        if self.closing.is_some() {
+            return;
+        }
+        match answer.0 {
+            Result_::Worked {
+                desk,
+                task,
+                pieces,
+                fault,
+            } => self.worked(desk, task, pieces, fault),
+            Result_::Checked(checked) => self.checked(*checked),
+            Result_::Received {
+                desk,
+                upload,
+                refused,
+            } => self.received(desk, upload, refused),
+        }
+        // A slow job is no silence of the client.
+        self.heard = self.heard.max(now.mono);
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Version(_) => self.news = true,
+            News::Ended(end) => self.ended = Some(end),
+        }
+    }
+
+    fn seat(&mut self) -> &mut Seat {
+        &mut self.seat
+    }
+}

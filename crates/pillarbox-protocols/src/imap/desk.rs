@@ -1,0 +1,32 @@
+//! What a job works with: who is signed in, and the view of the selected mailbox. It is lent to one job at a time.
+
+use super::Context;
+use super::view::View;
+use pillarbox_oauth::Principal;
+use pillarbox_store::mail::Account;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The authenticated state of RFC 3501 §3, and with a view the selected state.
+pub struct Desk {
+    /// Who is here.
+    pub signed: Signed,
+    /// The selected mailbox.
+    pub view: Option<View>,
+}
+
+/// A signed-in session without its mailbox.
+pub struct Signed {
+    /// What all connections share.
+    pub context: Arc<Context>,
+    /// Whose mail it is.
+    pub account: Account,
+    /// What was checked.
+    pub principal: Principal,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// ENABLE UTF8=ACCEPT was sent (RFC 6855 §3).
+    pub utf8: bool,
+    /// A CONDSTORE-enabling command was sent (RFC 7162 §3.1).
+    pub condstore: bool,
+}
