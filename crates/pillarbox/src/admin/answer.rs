@@ -1,0 +1,431 @@
+//! What the running server does for each command. Rules live below; this asks them and says what came of it.
+
+use super::{Request, Response};
+use crate::clock::{in_words, rfc3339};
+use crate::failure::Failure;
+use crate::house::House;
+use crate::{journal, suggest};
+use pillarbox_oauth::{IdentityError, Mint, Service};
+use pillarbox_protocols::sessions::{Session, Which};
+use pillarbox_store::mail::{AccountId, Naming, StoreError};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Accounts read at once while listing.
+const ACCOUNTS_A_PAGE: usize = 1_000;
+/// Accounts looked at to find the nearest name.
+const ACCOUNTS_TO_SUGGEST_FROM: usize = 10_000;
+
+/// What to say, and what to do when it is said.
+pub struct Answer {
+    /// One line.
+    pub response: Response,
+    /// Afterwards.
+    pub then: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Does what a command asks.
+pub async fn answer(request: Request, house: &Arc<House>) -> Answer {
+    let stop = matches!(request, Request::Stop);
+    let response = match perform(request, house).await {
+        Ok(value) => Response::Ok(value),
+        Err(Failure { status, text }) => Response::No { status, text },
+    };
+    let then: Option<Box<dyn FnOnce() + Send>> = if stop {
+        let house = house.clone();
+        Some(Box::new(move || house.stop()))
+    } else {
+        None
+    };
+    Answer { response, then }
+}
+
+async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
+    match request {
+        Request::Facts => match &house.development {
+            Some(development) => Ok(Value::Object(development.facts(house).await?)),
+            None => Err(Failure::could_not(
+                "the server running here is not a development server",
+            )),
+        },
+        Request::Stop => Ok(Value::Null),
+        Request::TokenIssue {
+            address,
+            lifetime,
+            expired,
+            revoked,
+            scope,
+            refresh,
+        } => {
+            let lifetime = lifetime.map(Duration::from_secs);
+            token_issue(
+                house,
+                &address,
+                Mint {
+                    lifetime,
+                    expired,
+                    revoked,
+                    scope,
+                    refresh,
+                    client: None,
+                },
+            )
+            .await
+        }
+        Request::TokenInspect { token } => token_inspect(house, &token).await,
+        Request::TokenRevoke { token } => {
+            let params = [("token".to_owned(), token)];
+            let revoked = house
+                .identity
+                .revoke(None, &params, house.clock.wall())
+                .await;
+            revoked
+                .map(|()| Value::Null)
+                .map_err(|error| Failure::could_not(format!("not revoked: {error:?}")))
+        }
+        Request::ClockShow => Ok(clock_text(house, 0).into()),
+        Request::ClockAdvance { seconds } => clock_advance(house, Duration::from_secs(seconds)),
+        Request::ClockReset => {
+            development_only(house, "its clock cannot be moved")?;
+            house.clock.reset();
+            Ok(clock_text(house, 0).into())
+        }
+        Request::Why { session } => why(house, &session),
+        Request::LogFollow => Ok(Value::Null), // answered line by line, before it comes here
+        Request::SessionList => Ok(house.registry.list().iter().map(session_json).collect()),
+        Request::SessionEnd { which } => session_end(house, which).await,
+        Request::AccountAdd { address, password } => {
+            let made = house
+                .identity
+                .create_person(
+                    &address,
+                    password.as_deref(),
+                    house.naming,
+                    house.clock.wall(),
+                )
+                .await;
+            made.map(|id| json!({"id": *id.0}))
+                .map_err(|error| identity(&error))
+        }
+        Request::AccountList => account_list(house).await,
+        Request::AccountShow { address } => account_show(house, &address).await,
+        Request::AccountPassword { address, password } => {
+            let id = account(house, &address).await?;
+            let set = house
+                .identity
+                .set_password(&id, &password, house.clock.wall())
+                .await;
+            set.map(|()| Value::Null).map_err(|error| identity(&error))
+        }
+        Request::AccountSuspend { address, suspended } => {
+            let id = account(house, &address).await?;
+            let set = house.identity.set_suspended(&id, suspended).await;
+            set.map(|()| Value::Null).map_err(|error| identity(&error))
+        }
+        Request::AccountRemove { address } => {
+            let id = account(house, &address).await?;
+            // Nobody is let in while it goes, and whoever is in leaves.
+            house
+                .identity
+                .set_suspended(&id, true)
+                .await
+                .map_err(|error| identity(&error))?;
+            house.registry.end(&Which::Account(id.clone()));
+            house
+                .store
+                .remove_account(&id)
+                .await
+                .map(|()| Value::Null)
+                .map_err(|error| store(&error))
+        }
+        Request::AppPasswordAdd { address, name } => {
+            let id = account(house, &address).await?;
+            let made = house
+                .identity
+                .add_app_password(&id, &name, house.clock.wall())
+                .await;
+            let (id, password) = made.map_err(|error| identity(&error))?;
+            Ok(json!({"id": *id, "password": password.expose()}))
+        }
+        Request::AppPasswordList { address } => {
+            let id = account(house, &address).await?;
+            let all = house
+                .identity
+                .list_app_passwords(&id)
+                .await
+                .map_err(|error| identity(&error))?;
+            let one = |one: &pillarbox_oauth::AppPassword| json!({"id": *one.id, "name": *one.name, "created": rfc3339(one.created)});
+            Ok(all.iter().map(one).collect())
+        }
+        Request::AppPasswordRevoke { address, id } => {
+            let account = account(house, &address).await?;
+            let revoked = house.identity.revoke_app_password(&account, &id).await;
+            revoked
+                .map(|()| Value::Null)
+                .map_err(|error| identity(&error))
+        }
+        Request::GrantList { address } => {
+            let id = account(house, &address).await?;
+            let all = house
+                .identity
+                .grants(&id)
+                .await
+                .map_err(|error| identity(&error))?;
+            Ok(all.iter().map(grant_json).collect())
+        }
+        Request::GrantRevoke { address, id } => {
+            let account = account(house, &address).await?;
+            let revoked = house
+                .identity
+                .revoke_grant(&account, &id, house.clock.wall())
+                .await;
+            revoked
+                .map(|()| Value::Null)
+                .map_err(|error| identity(&error))
+        }
+        Request::StoreCheck => store_check(house).await,
+    }
+}
+
+async fn token_issue(house: &House, address: &str, mint: Mint) -> Result<Value, Failure> {
+    development_only(house, "tokens come from signing in")?;
+    let id = account(house, address).await?;
+    let minted = house
+        .identity
+        .mint(&id, mint, house.clock.wall())
+        .await
+        .map_err(|error| identity(&error))?;
+    Ok(json!({
+        "access_token": minted.access_token.expose(),
+        "refresh_token": minted.refresh_token.as_ref().map(pillarbox_oauth::Secret::expose),
+        "expires": rfc3339(minted.expires),
+        "grant": *minted.grant,
+    }))
+}
+
+/// The claims as they stand in the token, and whether the identity floor takes it. A token of ours names its account.
+async fn token_inspect(house: &House, token: &str) -> Result<Value, Failure> {
+    let claims = claims(token).ok_or_else(|| Failure::no("this is not an access token of ours"))?;
+    let subject = claims
+        .get("sub")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let address = house
+        .store
+        .account(&AccountId(subject.into()))
+        .address()
+        .await;
+    let address = address
+        .map(|address| address.to_string())
+        .unwrap_or_default();
+    let checked = house
+        .identity
+        .bearer(&address, token, Service::Imap, house.clock.wall())
+        .await;
+    let (good, why) = match checked {
+        Ok(_) => (true, None),
+        Err(refusal) => (false, Some(refusal.cause)),
+    };
+    Ok(json!({"good": good, "why_not": why, "address": address, "claims": claims}))
+}
+
+fn claims(token: &str) -> Option<Value> {
+    use base64::Engine;
+    let payload = token.split('.').nth(1)?;
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .ok()?;
+    serde_json::from_slice::<Value>(&payload)
+        .ok()
+        .filter(Value::is_object)
+}
+
+fn clock_advance(house: &House, by: Duration) -> Result<Value, Failure> {
+    development_only(house, "its clock cannot be moved")?;
+    let before = house.clock.wall();
+    let sessions = house.registry.list();
+    house.clock.advance(by);
+    let after = house.clock.wall();
+    let ends = sessions
+        .iter()
+        .filter_map(|session| session.signed_in.as_ref().map(|(_, until)| *until));
+    Ok(clock_text(
+        house,
+        ends.filter(|until| (before..=after).contains(until))
+            .count(),
+    )
+    .into())
+}
+
+fn clock_text(house: &House, ended: usize) -> String {
+    let ahead = Duration::from_millis(u64::try_from(house.clock.offset()).unwrap_or(0));
+    let now = house.clock.date_time(house.clock.wall());
+    let ahead = if ahead.is_zero() {
+        "the system's time".into()
+    } else {
+        format!("{} ahead", in_words(ahead))
+    };
+    let ended = match ended {
+        0 => String::new(),
+        1 => " 1 mail session ended.".into(),
+        many => format!(" {many} mail sessions ended."),
+    };
+    format!("The clock is now {now}, {ahead}.{ended}")
+}
+
+fn why(house: &House, session: &str) -> Result<Value, Failure> {
+    if let Some(events) = house.journal.session(session) {
+        return Ok(journal::explain(&events, &house.clock).into());
+    }
+    let known = house.journal.known();
+    let hint = suggest::hint(session, known.iter().rev().map(|token| &**token));
+    Err(Failure::no(format!(
+        "no session {session} is remembered{hint}"
+    )))
+}
+
+async fn session_end(house: &House, which: String) -> Result<Value, Failure> {
+    let ended = if which.contains('@') {
+        house
+            .registry
+            .end(&Which::Account(account(house, &which).await?))
+    } else {
+        house.registry.end(&Which::Session(which.clone()))
+    };
+    if ended > 0 {
+        return Ok(json!({"ended": ended}));
+    }
+    let live = house.registry.list();
+    let hint = suggest::hint(&which, live.iter().map(|session| session.token.as_str()));
+    Err(Failure::no(format!("no live session {which}{hint}")))
+}
+
+async fn account_list(house: &House) -> Result<Value, Failure> {
+    let mut all: Vec<Value> = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let page = house
+            .store
+            .accounts(after.as_deref(), ACCOUNTS_A_PAGE)
+            .await
+            .map_err(|error| store(&error))?;
+        let Some((last, _)) = page.last() else { break };
+        after = Some(last.clone());
+        all.extend(
+            page.iter()
+                .map(|(address, id)| json!({"address": address, "id": *id.0})),
+        );
+    }
+    Ok(all.into())
+}
+
+async fn account_show(house: &House, address: &str) -> Result<Value, Failure> {
+    let id = account(house, address).await?;
+    let account = house.store.account(&id);
+    let address = account.address().await.map_err(|error| store(&error))?;
+    let settings = account.settings().await.map_err(|error| store(&error))?;
+    let (octets, messages) = account.usage().await.map_err(|error| store(&error))?;
+    let (version, mailboxes) = account.mailboxes().await.map_err(|error| store(&error))?;
+    let sessions = house.registry.list();
+    let live = sessions.iter().filter(|session| {
+        session
+            .signed_in
+            .as_ref()
+            .is_some_and(|(who, _)| *who.account() == id)
+    });
+    Ok(json!({
+        "address": *address, "id": *id.0, "suspended": settings.suspended, "messages": messages, "octets": octets,
+        "quota": settings.quota, "mailboxes": mailboxes.len(), "version": version, "sessions": live.count(),
+    }))
+}
+
+async fn store_check(house: &House) -> Result<Value, Failure> {
+    let report = house
+        .store
+        .check(&mut |_, _| {})
+        .await
+        .map_err(|error| store(&error))?;
+    Ok(
+        json!({"accounts": report.accounts, "messages": report.messages, "problems": report.problems}),
+    )
+}
+
+/// The account of an address, or the nearest that exists.
+async fn account(house: &House, address: &str) -> Result<AccountId, Failure> {
+    if let Some(id) = house
+        .store
+        .account_of(address)
+        .await
+        .map_err(|error| store(&error))?
+    {
+        return Ok(id);
+    }
+    let some = house
+        .store
+        .accounts(None, ACCOUNTS_TO_SUGGEST_FROM)
+        .await
+        .unwrap_or_default();
+    let hint = suggest::hint(address, some.iter().map(|(address, _)| address.as_str()));
+    Err(Failure::no(format!("no account {address}{hint}")))
+}
+
+fn development_only(house: &House, instead: &str) -> Result<(), Failure> {
+    match house.development {
+        Some(_) => Ok(()),
+        None => Err(Failure::no(format!("this is a real server: {instead}"))),
+    }
+}
+
+fn session_json(session: &Session) -> Value {
+    let (address, app, until) = match &session.signed_in {
+        Some((who, until)) => (
+            Some(who.address().to_string()),
+            who.app().map(ToString::to_string),
+            Some(rfc3339(*until)),
+        ),
+        None => (None, None, None),
+    };
+    json!({
+        "session": session.token, "protocol": session.protocol.name(), "peer": session.peer.to_canonical().to_string(),
+        "since": rfc3339(session.since), "address": address, "app": app, "until": until,
+    })
+}
+
+fn grant_json(grant: &pillarbox_oauth::Grant) -> Value {
+    json!({
+        "id": *grant.id, "client": *grant.client, "app": *grant.app, "scope": *grant.scope,
+        "created": rfc3339(grant.created), "last_used": rfc3339(grant.last_used), "offline": grant.offline,
+        "revoked": grant.revoked.map(rfc3339),
+    })
+}
+
+fn identity(error: &IdentityError) -> Failure {
+    match error {
+        IdentityError::Store(error) => store(error),
+        IdentityError::BadPassword(_) | IdentityError::NoSuch(_) | IdentityError::TooMany(_) => {
+            Failure::no(error.to_string())
+        }
+        IdentityError::Broken(_) | IdentityError::Config(_) => {
+            Failure::could_not(error.to_string())
+        }
+    }
+}
+
+fn store(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Corrupt(_) | StoreError::Damaged => {
+            Failure::could_not(error.to_string())
+        }
+        _ => Failure::no(error.to_string()),
+    }
+}
+
+/// Names of system mailboxes for new accounts.
+pub const fn naming(development: bool) -> Naming {
+    if development {
+        Naming::Gmail
+    } else {
+        Naming::Plain
+    }
+}

@@ -1,0 +1,152 @@
+//! Administration over a local socket: one JSON object a line in each direction. Who may open the socket (the same
+//! user) may do everything; nothing of this is reachable over the network.
+
+pub mod answer;
+pub mod client;
+pub mod place;
+pub mod server;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Largest request or response, in octets: a list of some hundred thousand accounts.
+pub const LINE_OCTETS_MAX: u64 = 64 * 1_024 * 1_024;
+
+/// What a command asks of the running server. It may carry passwords, so it has no `Debug`.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// The variables of a development server.
+    Facts,
+    /// End the server.
+    Stop,
+    /// Make a token.
+    TokenIssue {
+        /// For whom.
+        address: String,
+        /// In seconds.
+        lifetime: Option<u64>,
+        /// Already ended.
+        expired: bool,
+        /// Already revoked.
+        revoked: bool,
+        /// In place of the mail scope.
+        scope: Option<String>,
+        /// With a refresh token.
+        refresh: bool,
+    },
+    /// Say what a token is.
+    TokenInspect {
+        /// The token.
+        token: String,
+    },
+    /// End a token's grant.
+    TokenRevoke {
+        /// The token.
+        token: String,
+    },
+    /// What time it is.
+    ClockShow,
+    /// Move the clock.
+    ClockAdvance {
+        /// By how much.
+        seconds: u64,
+    },
+    /// Back to the system's time.
+    ClockReset,
+    /// Explain a session.
+    Why {
+        /// Its token.
+        session: String,
+    },
+    /// Every log line from now on, one string a line.
+    LogFollow,
+    /// Live connections.
+    SessionList,
+    /// End a session or all of an account.
+    SessionEnd {
+        /// A session token or an address.
+        which: String,
+    },
+    /// Make an account.
+    AccountAdd {
+        /// Its address.
+        address: String,
+        /// Its password, if any.
+        password: Option<String>,
+    },
+    /// All accounts.
+    AccountList,
+    /// One account.
+    AccountShow {
+        /// Whose.
+        address: String,
+    },
+    /// Set a password.
+    AccountPassword {
+        /// Whose.
+        address: String,
+        /// The new one.
+        password: String,
+    },
+    /// Suspend or resume.
+    AccountSuspend {
+        /// Whose.
+        address: String,
+        /// Which of both.
+        suspended: bool,
+    },
+    /// Remove an account with its mail.
+    AccountRemove {
+        /// Whose.
+        address: String,
+    },
+    /// Make an app password.
+    AppPasswordAdd {
+        /// Whose.
+        address: String,
+        /// What it is for.
+        name: String,
+    },
+    /// Those of an account.
+    AppPasswordList {
+        /// Whose.
+        address: String,
+    },
+    /// End one.
+    AppPasswordRevoke {
+        /// Whose.
+        address: String,
+        /// Which.
+        id: String,
+    },
+    /// Those of an account.
+    GrantList {
+        /// Whose.
+        address: String,
+    },
+    /// End one.
+    GrantRevoke {
+        /// Whose.
+        address: String,
+        /// Which.
+        id: String,
+    },
+    /// Verify everything.
+    StoreCheck,
+}
+
+/// One line back.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Response {
+    /// Done; what was asked for.
+    Ok(Value),
+    /// Not done.
+    No {
+        /// The exit status of the command.
+        status: u8,
+        /// Why, for people.
+        text: String,
+    },
+}

@@ -1,0 +1,370 @@
+//! The command tree: noun, then verb; the commonest verb may be left out. Only shapes and help, no behaviour.
+
+use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Parser)]
+#[command(
+    name = "pillarbox",
+    version,
+    about = "Mail with IMAP, POP, SMTP and OAuth, as Gmail speaks them.",
+    after_help = "Examples:\n  pillarbox dev                            a throw-away server on this machine\n  \
+                  pillarbox token ada@example.test         an access token for it",
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// Address of the running server's local socket [default: found by itself]
+    #[arg(
+        long,
+        global = true,
+        env = "PILLARBOX_ADMIN",
+        value_name = "SOCKET",
+        hide_env_values = true
+    )]
+    pub admin: Option<PathBuf>,
+    /// Configuration file of the server
+    #[arg(
+        long,
+        global = true,
+        env = "PILLARBOX_CONFIG",
+        value_name = "FILE",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Throw-away server on loopback, for development and tests
+    Dev(Dev),
+    /// Run the configured server
+    Serve,
+    /// Check, show or explain the configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// People and their mailboxes
+    #[command(subcommand)]
+    Account(AccountVerb),
+    /// Passwords for programs that know no OAuth
+    #[command(subcommand)]
+    AppPassword(AppPasswordVerb),
+    /// Which app may do what for whom
+    #[command(subcommand)]
+    Grant(GrantVerb),
+    /// Make, inspect or revoke a token
+    Token(Token),
+    /// Live mail connections
+    #[command(subcommand)]
+    Session(SessionVerb),
+    /// What is on disk
+    #[command(subcommand)]
+    Store(StoreVerb),
+    /// What happened
+    #[command(subcommand)]
+    Log(LogVerb),
+    /// Why a session was refused or ended (short for: log why)
+    Why(Why),
+    /// The wall clock of a development server
+    #[command(subcommand)]
+    Clock(ClockVerb),
+    /// Version of this program
+    Version,
+}
+
+#[derive(Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  pillarbox dev\n  pillarbox dev --ports auto --trust -- pytest"
+)]
+pub struct Dev {
+    #[command(subcommand)]
+    pub verb: Option<DevVerb>,
+    #[command(flatten)]
+    pub run: DevRun,
+}
+
+#[derive(Args)]
+pub struct DevRun {
+    /// `auto` takes free ports
+    #[arg(long, value_name = "auto", value_parser = ["auto"], conflicts_with = "offset")]
+    pub ports: Option<String>,
+    /// Added to the usual ports
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..=64_000))]
+    pub offset: u16,
+    /// Keep mail in this folder
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print one JSON object when ready
+    #[arg(long)]
+    pub json: bool,
+    /// Write that object to a file when every listener accepts
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// Also make COMMAND trust the private CA (SSL_CERT_FILE and the like)
+    #[arg(long, requires = "command")]
+    pub trust: bool,
+    /// Run this when ready, stop when it ends, return its status
+    #[arg(last = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Subcommand)]
+pub enum DevVerb {
+    /// Print `export` lines for a shell
+    Env,
+    /// Stop the running development server
+    Stop,
+}
+
+#[derive(Subcommand)]
+pub enum ConfigVerb {
+    /// Read everything without starting
+    Check,
+    /// All keys as they are
+    Show {
+        /// Who set each: flag, variable, line of the file, or default
+        #[arg(long)]
+        origin: bool,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a key does
+    Explain {
+        /// As in the file, with dots: session.token
+        key: String,
+    },
+}
+
+#[derive(Subcommand)]
+#[command(
+    after_help = "Examples:\n  pillarbox account add ada@example.org < password.txt\n  pillarbox account list --json"
+)]
+pub enum AccountVerb {
+    /// Make an account; the password is read from standard input
+    Add {
+        /// The new address
+        address: String,
+    },
+    /// All accounts
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// One account
+    Show {
+        /// Whose
+        address: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the password, read from standard input
+    Password {
+        /// Whose
+        address: String,
+    },
+    /// Let nobody in, end its sessions, keep its mail
+    Suspend {
+        /// Whose
+        address: String,
+    },
+    /// Let it in again
+    Resume {
+        /// Whose
+        address: String,
+    },
+    /// Remove the account and all its mail
+    Remove {
+        /// Whose
+        address: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum AppPasswordVerb {
+    /// Make one; it is printed once
+    Add {
+        /// Whose
+        address: String,
+        /// What it is for
+        #[arg(long, default_value = "app password")]
+        name: String,
+    },
+    /// Those of an account
+    List {
+        /// Whose
+        address: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one, and the sessions it opened
+    Revoke {
+        /// Whose
+        address: String,
+        /// As listed
+        id: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum GrantVerb {
+    /// Those of an account
+    List {
+        /// Whose
+        address: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one, its tokens and the sessions they opened
+    Revoke {
+        /// Whose
+        address: String,
+        /// As listed
+        id: String,
+    },
+}
+
+#[derive(Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  TOKEN=$(pillarbox token ada@example.test)\n  pillarbox token ada@example.test --lifetime 60s"
+)]
+pub struct Token {
+    #[command(subcommand)]
+    pub verb: Option<TokenVerb>,
+    #[command(flatten)]
+    pub issue: Option<Issue>,
+}
+
+#[derive(Subcommand)]
+pub enum TokenVerb {
+    /// Make an access token and print it (development server only)
+    Issue(Issue),
+    /// Say what a token is and whether it is good; it is read from standard input
+    Inspect {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a token's grant and its sessions; it is read from standard input
+    Revoke,
+}
+
+#[derive(Args)]
+pub struct Issue {
+    /// Whose mail it opens
+    #[arg(required = true)]
+    pub address: String,
+    /// How long it lives, as 60s or 10m
+    #[arg(long, value_parser = duration, value_name = "DURATION")]
+    pub lifetime: Option<Duration>,
+    /// One that has already ended
+    #[arg(long, conflicts_with = "lifetime")]
+    pub expired: bool,
+    /// One whose grant was revoked
+    #[arg(long)]
+    pub revoked: bool,
+    /// Another scope than that of mail
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// Print a refresh token instead
+    #[arg(long)]
+    pub refresh: bool,
+}
+
+#[derive(Subcommand)]
+pub enum SessionVerb {
+    /// All of them
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// End one by its id, or all of an account
+    End {
+        /// A session's id, as listed, or an address
+        which: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum StoreVerb {
+    /// Verify every record and every body
+    Check {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum LogVerb {
+    /// Every line as it comes
+    Follow,
+    /// Why a session was refused or ended
+    Why(Why),
+}
+
+#[derive(Args)]
+pub struct Why {
+    /// The session's id, as in the log and in greetings
+    pub id: String,
+}
+
+#[derive(Subcommand)]
+#[command(after_help = "Examples:\n  pillarbox clock advance 1h\n  pillarbox clock reset")]
+pub enum ClockVerb {
+    /// What time it is there
+    Show,
+    /// Move it forward
+    Advance {
+        /// As 90s, 1h, 7d
+        #[arg(value_parser = duration)]
+        by: Duration,
+    },
+    /// Back to the system's time
+    Reset,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::config::parse_duration(text)
+        .ok_or_else(|| "write it with its unit, as 60s, 30m, 1h or 7d".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_fits_a_screen() {
+        fn check(command: &mut clap::Command) {
+            let lines = command.render_help().to_string().lines().count();
+            assert!(
+                lines <= 40,
+                "{} has {lines} lines of help",
+                command.get_name()
+            );
+            command.get_subcommands_mut().for_each(check);
+        }
+        let mut command = Cli::command();
+        command.build();
+        check(&mut command);
+    }
+}

@@ -1,0 +1,449 @@
+//! What each command asks of the running server, and how its answer is shown. Data goes to standard output, talk to
+//! standard error.
+
+use crate::admin::client::Client;
+use crate::admin::{Request, place};
+use crate::cli::{
+    AccountVerb, AppPasswordVerb, ClockVerb, Command, DevVerb, GrantVerb, Issue, LogVerb,
+    SessionVerb, StoreVerb, Token, TokenVerb, Why,
+};
+use crate::dev;
+use crate::failure::Failure;
+use serde_json::Value;
+use std::io::{BufRead, IsTerminal, Read, Write};
+use std::path::Path;
+
+/// Longest password or token read from standard input.
+const SECRET_OCTETS_MAX: u64 = 64 * 1_024;
+
+/// Where the server is to be found.
+pub struct Where<'a> {
+    /// Named on the command line or by its variable.
+    pub admin: Option<&'a Path>,
+    /// The configuration that was named.
+    pub config: Option<&'a Path>,
+}
+
+impl Where<'_> {
+    fn ask(&self, request: &Request) -> Result<Value, Failure> {
+        self.client()?.ask(request)
+    }
+
+    fn client(&self) -> Result<Client, Failure> {
+        Client::connect(&place::find(self.admin, self.config)?)
+    }
+}
+
+/// Commands that talk to the running server.
+pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
+    match command {
+        Command::Account(verb) => account(verb, server),
+        Command::AppPassword(verb) => app_password(verb, server),
+        Command::Grant(verb) => grant(verb, server),
+        Command::Token(token) => self::token(token, server),
+        Command::Session(verb) => session(verb, server),
+        Command::Store(StoreVerb::Check { json }) => store_check(json, server),
+        Command::Log(LogVerb::Follow) => log_follow(server),
+        Command::Log(LogVerb::Why(why)) | Command::Why(why) => self::why(why, server),
+        Command::Clock(verb) => clock(&verb, server),
+        Command::Version => say(&format!("pillarbox {}", env!("CARGO_PKG_VERSION"))),
+        // These start a server or read files; main knows them.
+        Command::Dev(_) | Command::Serve | Command::Config(_) => {
+            Err(Failure::usage("not a command of the running server"))
+        }
+    }
+}
+
+/// `dev env` and `dev stop`.
+pub fn dev_verb(verb: &DevVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        DevVerb::Env => match server.ask(&Request::Facts)? {
+            Value::Object(facts) => say(&dev::exports(&facts)),
+            _ => Err(Failure::could_not("the server told nothing about itself")),
+        },
+        DevVerb::Stop => stop(server),
+    }
+}
+
+/// Asks it to stop, and waits until it has.
+fn stop(server: &Where<'_>) -> Result<(), Failure> {
+    let mut client = server.client()?;
+    client.ask(&Request::Facts)?; // refuses what is not a development server
+    client.ask(&Request::Stop)?;
+    // Its end of the socket closes when it is gone.
+    match client.ask(&Request::ClockShow) {
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        AccountVerb::Add { address } => {
+            let password = secret("Password (empty for none): ")?;
+            let password = Some(password).filter(|password| !password.is_empty());
+            server.ask(&Request::AccountAdd {
+                address: address.clone(),
+                password,
+            })?;
+            tell(&format!("Made {address}."))
+        }
+        AccountVerb::List { json } => {
+            let all = server.ask(&Request::AccountList)?;
+            show(&all, json, &["address"])
+        }
+        AccountVerb::Show { address, json } => {
+            let one = server.ask(&Request::AccountShow { address })?;
+            show_one(&one, json)
+        }
+        AccountVerb::Password { address } => {
+            let password = secret("New password: ")?;
+            server.ask(&Request::AccountPassword {
+                address: address.clone(),
+                password,
+            })?;
+            tell(&format!(
+                "The password of {address} is set; its programs must sign in again."
+            ))
+        }
+        AccountVerb::Suspend { address } => {
+            server.ask(&Request::AccountSuspend {
+                address: address.clone(),
+                suspended: true,
+            })?;
+            tell(&format!("{address} is suspended; its sessions have ended."))
+        }
+        AccountVerb::Resume { address } => {
+            server.ask(&Request::AccountSuspend {
+                address: address.clone(),
+                suspended: false,
+            })?;
+            tell(&format!("{address} may sign in again."))
+        }
+        AccountVerb::Remove { address, yes } => {
+            if !yes {
+                confirm(&format!("Remove {address} and all its mail, for good?"))?;
+            }
+            server.ask(&Request::AccountRemove {
+                address: address.clone(),
+            })?;
+            tell(&format!("{address} is removed."))
+        }
+    }
+}
+
+fn app_password(verb: AppPasswordVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        AppPasswordVerb::Add { address, name } => {
+            let made = server.ask(&Request::AppPasswordAdd { address, name })?;
+            tell("Shown this once; programs use it in place of the password:")?;
+            say(text_of(&made, "password"))
+        }
+        AppPasswordVerb::List { address, json } => {
+            let all = server.ask(&Request::AppPasswordList { address })?;
+            show(&all, json, &["id", "name", "created"])
+        }
+        AppPasswordVerb::Revoke { address, id } => {
+            server.ask(&Request::AppPasswordRevoke {
+                address,
+                id: id.clone(),
+            })?;
+            tell(&format!(
+                "{id} is revoked, and the sessions it opened have ended."
+            ))
+        }
+    }
+}
+
+fn grant(verb: GrantVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        GrantVerb::List { address, json } => {
+            let all = server.ask(&Request::GrantList { address })?;
+            show(
+                &all,
+                json,
+                &["id", "app", "scope", "created", "last_used", "revoked"],
+            )
+        }
+        GrantVerb::Revoke { address, id } => {
+            server.ask(&Request::GrantRevoke {
+                address,
+                id: id.clone(),
+            })?;
+            tell(&format!(
+                "{id} is revoked, with its tokens, and the sessions they opened have ended."
+            ))
+        }
+    }
+}
+
+fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
+    let verb = match (token.verb, token.issue) {
+        (Some(verb), _) => verb,
+        (None, Some(issue)) => TokenVerb::Issue(issue),
+        (None, None) => {
+            return Err(Failure::usage(
+                "whose token? Try: pillarbox token ada@example.test",
+            ));
+        }
+    };
+    match verb {
+        TokenVerb::Issue(Issue {
+            address,
+            lifetime,
+            expired,
+            revoked,
+            scope,
+            refresh,
+        }) => {
+            let lifetime = lifetime.map(|lifetime| lifetime.as_secs());
+            let made = server.ask(&Request::TokenIssue {
+                address,
+                lifetime,
+                expired,
+                revoked,
+                scope,
+                refresh,
+            })?;
+            say(text_of(
+                &made,
+                if refresh {
+                    "refresh_token"
+                } else {
+                    "access_token"
+                },
+            ))
+        }
+        TokenVerb::Inspect { json } => {
+            let found = server.ask(&Request::TokenInspect {
+                token: secret("Token: ")?,
+            })?;
+            show_one(&found, json)?;
+            if found.get("good") == Some(&Value::Bool(true)) {
+                Ok(())
+            } else {
+                Err(Failure::no(""))
+            }
+        }
+        TokenVerb::Revoke => {
+            server.ask(&Request::TokenRevoke {
+                token: secret("Token: ")?,
+            })?;
+            tell("Revoked, with its grant; the sessions it opened have ended.")
+        }
+    }
+}
+
+fn session(verb: SessionVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        SessionVerb::List { json } => {
+            let all = server.ask(&Request::SessionList)?;
+            show(
+                &all,
+                json,
+                &[
+                    "session", "protocol", "peer", "address", "app", "since", "until",
+                ],
+            )
+        }
+        SessionVerb::End { which } => {
+            let ended = server.ask(&Request::SessionEnd { which })?;
+            tell(&format!(
+                "{} ended.",
+                ended.get("ended").unwrap_or(&Value::Null)
+            ))
+        }
+    }
+}
+
+fn store_check(json: bool, server: &Where<'_>) -> Result<(), Failure> {
+    let report = server.ask(&Request::StoreCheck)?;
+    let problems = report
+        .get("problems")
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len);
+    if json {
+        say(&report.to_string())?;
+    } else {
+        for problem in report
+            .get("problems")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            say(problem.as_str().unwrap_or_default())?;
+        }
+        let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
+        say(&format!(
+            "{} accounts, {} messages, {problems} problems",
+            count("accounts"),
+            count("messages")
+        ))?;
+    }
+    if problems == 0 {
+        Ok(())
+    } else {
+        Err(Failure::no(""))
+    }
+}
+
+fn log_follow(server: &Where<'_>) -> Result<(), Failure> {
+    server
+        .client()?
+        .follow(&Request::LogFollow, |line| say(line).is_ok())
+}
+
+fn why(why: Why, server: &Where<'_>) -> Result<(), Failure> {
+    let story = server.ask(&Request::Why { session: why.id })?;
+    say(story.as_str().unwrap_or_default().trim_end())
+}
+
+fn clock(verb: &ClockVerb, server: &Where<'_>) -> Result<(), Failure> {
+    let request = match verb {
+        ClockVerb::Show => Request::ClockShow,
+        ClockVerb::Advance { by } => Request::ClockAdvance {
+            seconds: by.as_secs(),
+        },
+        ClockVerb::Reset => Request::ClockReset,
+    };
+    say(server.ask(&request)?.as_str().unwrap_or_default())
+}
+
+/// One line of standard input. Secrets never travel in arguments.
+fn secret(prompt: &str) -> Result<String, Failure> {
+    let stdin = std::io::stdin();
+    let hidden = stdin.is_terminal().then(|| {
+        let _ = tell_same_line(prompt);
+        Hidden::begin()
+    });
+    let mut line = String::new();
+    let read = stdin.lock().take(SECRET_OCTETS_MAX).read_line(&mut line);
+    if hidden.is_some() {
+        drop(hidden);
+        tell("")?;
+    }
+    read.map_err(|error| Failure::could_not(format!("standard input cannot be read: {error}")))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// A terminal that does not show what is typed, until dropped.
+struct Hidden(Option<nix::sys::termios::Termios>);
+
+impl Hidden {
+    fn begin() -> Self {
+        use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+        let stdin = std::io::stdin();
+        let Ok(before) = tcgetattr(&stdin) else {
+            return Self(None);
+        };
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        Self(
+            tcsetattr(&stdin, SetArg::TCSANOW, &silent)
+                .is_ok()
+                .then_some(before),
+        )
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        use nix::sys::termios::{SetArg, tcsetattr};
+        if let Some(before) = &self.0 {
+            // If this fails there is no terminal left to restore.
+            let _ = tcsetattr(std::io::stdin(), SetArg::TCSANOW, before);
+        }
+    }
+}
+
+fn confirm(question: &str) -> Result<(), Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{question} Say so with --yes.")));
+    }
+    tell_same_line(&format!("{question} (yes/no) "))?;
+    let mut line = String::new();
+    let read = std::io::stdin().lock().take(64).read_line(&mut line);
+    if read.is_ok() && line.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(Failure::no("nothing was removed"))
+    }
+}
+
+/// A list: for programs as JSON, for people as columns.
+fn show(list: &Value, json: bool, columns: &[&str]) -> Result<(), Failure> {
+    if json {
+        return say(&list.to_string());
+    }
+    let rows: Vec<Vec<String>> = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| plain(row.get(*column).unwrap_or(&Value::Null)))
+                .collect()
+        })
+        .collect();
+    let widths: Vec<usize> = (0..columns.len())
+        .map(|at| {
+            rows.iter()
+                .map(|row| row[at].chars().count())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    for row in rows {
+        let cells: Vec<_> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        say(cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn show_one(one: &Value, json: bool) -> Result<(), Failure> {
+    if json {
+        return say(&one.to_string());
+    }
+    for (name, value) in one.as_object().into_iter().flatten() {
+        say(&format!("{:<12} {}", name.replace('_', " "), plain(value)))?;
+    }
+    Ok(())
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "-".into(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Data. A reader that closed early (`| head`) ends the command in peace.
+pub fn say(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(|_| Failure {
+            status: 0,
+            text: String::new(),
+        })
+}
+
+/// Talk.
+fn tell(text: &str) -> Result<(), Failure> {
+    tell_same_line(&format!("{text}\n"))
+}
+
+fn tell_same_line(text: &str) -> Result<(), Failure> {
+    // Nobody listening to talk is no fault.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    Ok(())
+}

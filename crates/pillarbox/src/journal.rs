@@ -1,0 +1,453 @@
+//! What happened, told to the owner: one line an event, and the latest sessions kept for `pillarbox why`. Lines are
+//! written by a thread of their own, so that a slow terminal or pipe never makes a mail session wait.
+
+use crate::clock::{Clock, rfc3339};
+use pillarbox_protocols::events::{Event, What};
+use pillarbox_protocols::sessions::Protocol;
+use pillarbox_store::mail::Millis;
+use serde_json::{Map, Value, json};
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::broadcast;
+
+/// Sessions remembered for `why`. With the next limit this is at most some 10 MB.
+const SESSIONS_KEPT: usize = 4_000;
+/// Events remembered of one session; the first ones explain most.
+const EVENTS_KEPT: usize = 40;
+/// Lines waiting for a slow reader of the log before some are left out (and counted).
+const LINES_WAITING: usize = 16_384;
+/// Lines `log follow` may be behind before it is told that it missed some.
+const FOLLOWERS_BEHIND: usize = 1_024;
+
+/// Log lines for people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "their names say it")]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// How much an owner wants to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "their names say it")]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Cheap to clone; all clones are one journal.
+#[derive(Clone)]
+pub struct Journal(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    format: AtomicU8,
+    level: AtomicU8,
+    lines: SyncSender<Order>,
+    left_out: AtomicU64,
+    kept: Mutex<Kept>,
+    followers: broadcast::Sender<Arc<str>>,
+}
+
+enum Order {
+    Line(String),
+    /// Answer when everything before this is written.
+    Flush(SyncSender<()>),
+}
+
+#[derive(Default)]
+struct Kept {
+    order: VecDeque<Arc<str>>,
+    sessions: HashMap<Arc<str>, Vec<Event>>,
+}
+
+impl Journal {
+    /// Writes to standard error from now on.
+    pub fn new(clock: Clock, format: Format, level: Level) -> Self {
+        let (lines, orders) = sync_channel(LINES_WAITING);
+        let inner = Inner {
+            clock,
+            format: AtomicU8::new(format as u8),
+            level: AtomicU8::new(level as u8),
+            lines,
+            left_out: AtomicU64::new(0),
+            kept: Mutex::default(),
+            followers: broadcast::channel(FOLLOWERS_BEHIND).0,
+        };
+        std::thread::spawn(move || {
+            for order in orders {
+                match order {
+                    // Nothing can be done about a log that cannot be written.
+                    Order::Line(line) => drop(std::io::stderr().write_all(line.as_bytes())),
+                    Order::Flush(done) => drop(done.send(())),
+                }
+            }
+        });
+        Self(Arc::new(inner))
+    }
+
+    /// Changes format and level while running.
+    pub fn set(&self, format: Format, level: Level) {
+        self.0.format.store(format as u8, Ordering::Relaxed);
+        self.0.level.store(level as u8, Ordering::Relaxed);
+    }
+
+    /// Takes an event of a session: keeps it, and prints it if it matters enough.
+    pub fn event(&self, event: Event) {
+        let level = level_of(&event.what);
+        if self.wanted(level) {
+            let (text, fields) = (sentence(&event.what, &self.0.clock), fields(&event));
+            self.print(
+                event.at,
+                level,
+                event.protocol.name(),
+                &event.session,
+                &text,
+                fields,
+            );
+        }
+        self.keep(event);
+    }
+
+    /// A line about the server itself.
+    pub fn note(&self, level: Level, about: &str, text: &str) {
+        if self.wanted(level) {
+            self.print(self.0.clock.wall(), level, about, "", text, Map::new());
+        }
+    }
+
+    /// The events of a session, oldest first, if they are still known.
+    pub fn session(&self, token: &str) -> Option<Vec<Event>> {
+        self.kept().sessions.get(token).cloned()
+    }
+
+    /// Sessions that are still known, oldest first.
+    pub fn known(&self) -> Vec<Arc<str>> {
+        self.kept().order.iter().cloned().collect()
+    }
+
+    /// Every line from now on.
+    pub fn follow(&self) -> broadcast::Receiver<Arc<str>> {
+        self.0.followers.subscribe()
+    }
+
+    /// Waits until what was said is written; gives up on a reader that does not read.
+    pub fn flush(&self) {
+        let (done, written) = sync_channel(1);
+        if self.0.lines.try_send(Order::Flush(done)).is_ok() {
+            drop(written.recv_timeout(std::time::Duration::from_secs(1)));
+        }
+    }
+
+    fn wanted(&self, level: Level) -> bool {
+        level as u8 <= self.0.level.load(Ordering::Relaxed)
+    }
+
+    fn print(
+        &self,
+        at: Millis,
+        level: Level,
+        about: &str,
+        session: &str,
+        text: &str,
+        mut fields: Map<String, Value>,
+    ) {
+        let mut line = if self.0.format.load(Ordering::Relaxed) == Format::Json as u8 {
+            fields.insert("at".into(), rfc3339(at).into());
+            fields.insert("level".into(), format!("{level:?}").to_lowercase().into());
+            fields.insert("about".into(), about.into());
+            if !session.is_empty() {
+                fields.insert("session".into(), session.into());
+            }
+            fields.insert("text".into(), text.into());
+            Value::Object(fields).to_string()
+        } else {
+            let session = if session.is_empty() {
+                String::new()
+            } else {
+                format!("{session}  ")
+            };
+            format!(
+                "{} {about:<5} {session}{}",
+                self.0.clock.hms(at),
+                printable(text)
+            )
+        };
+        line.push('\n');
+        // Nobody following is not an error.
+        let _ = self.0.followers.send(line.trim_end().into());
+        let missed = self.0.left_out.swap(0, Ordering::Relaxed);
+        if missed > 0 {
+            line.insert_str(
+                0,
+                &format!("({missed} lines left out: whoever reads this log is too slow)\n"),
+            );
+        }
+        if let Err(TrySendError::Full(_)) = self.0.lines.try_send(Order::Line(line)) {
+            self.0.left_out.fetch_add(missed + 1, Ordering::Relaxed);
+        }
+    }
+
+    fn keep(&self, event: Event) {
+        let mut kept = self.kept();
+        let token = event.session.clone();
+        if let Some(events) = kept.sessions.get_mut(&token) {
+            // The last place is always the latest event: how it ended matters as much as how it began.
+            if events.len() >= EVENTS_KEPT {
+                events.pop();
+            }
+            return events.push(event);
+        }
+        if kept.order.len() >= SESSIONS_KEPT
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            kept.sessions.remove(&oldest);
+        }
+        kept.order.push_back(token.clone());
+        kept.sessions.insert(token, vec![event]);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer to `pillarbox why`.
+pub fn explain(events: &[Event], clock: &Clock) -> String {
+    let Some(first) = events.first() else {
+        return String::new();
+    };
+    let name = match first.protocol {
+        Protocol::Imap => "IMAP",
+        Protocol::Pop3 => "POP",
+        Protocol::Submission => "SMTP",
+        Protocol::Incoming => "incoming SMTP",
+    };
+    let mut text = format!(
+        "{}  {name} from {}, {}\n",
+        first.session,
+        first.peer.to_canonical(),
+        clock.hms(first.at)
+    );
+    // Below the session's token, like a hanging paragraph.
+    let indent = " ".repeat(first.session.len() + 2);
+    for event in events {
+        for (word, rest) in story(&event.what, clock) {
+            // Writing to a String does not fail.
+            let _ = writeln!(text, "{indent}{word:<9} {}", printable(&rest));
+        }
+    }
+    text
+}
+
+fn story(what: &What, clock: &Clock) -> Vec<(&'static str, String)> {
+    match what {
+        What::Connected => Vec::new(),
+        What::SignedIn {
+            address,
+            mechanism,
+            app,
+            until,
+        } => {
+            let app = app
+                .as_ref()
+                .map_or_else(String::new, |app| format!(", app {app}"));
+            vec![
+                ("offered", format!("{mechanism} for {address}{app}")),
+                ("signed in", format!("until {}", clock.date_time(*until))),
+            ]
+        }
+        What::Refused {
+            offered,
+            mechanism,
+            cause,
+            told,
+        } => vec![
+            ("offered", format!("{mechanism} for {}", named(offered))),
+            ("refused", cause.clone()),
+            ("told", told.clone()),
+        ],
+        What::Accepted { .. } => vec![(
+            "accepted",
+            sentence(what, clock)
+                .trim_start_matches("accepted ")
+                .to_owned(),
+        )],
+        What::Failed { command, cause } => vec![("failed", format!("{command}: {cause}"))],
+        What::Closed { reason } => vec![("ended", (*reason).to_owned())],
+    }
+}
+
+fn level_of(what: &What) -> Level {
+    match what {
+        What::Connected
+        | What::Closed {
+            reason: "client left",
+        } => Level::Debug,
+        What::Failed { .. } => Level::Warn,
+        _ => Level::Info,
+    }
+}
+
+/// What happened, as the log says it (first five minutes, minute 2).
+fn sentence(what: &What, clock: &Clock) -> String {
+    match what {
+        What::Connected => "connected".into(),
+        What::SignedIn {
+            address,
+            mechanism,
+            app,
+            until,
+        } => {
+            let app = app
+                .as_ref()
+                .map_or_else(String::new, |app| format!(", app {app}"));
+            let ends = if mechanism.contains("OAUTH") {
+                "token ends"
+            } else {
+                "session ends"
+            };
+            format!(
+                "{address} signed in, {mechanism}{app}, {ends} {}",
+                moment(*until, clock)
+            )
+        }
+        What::Refused {
+            offered,
+            mechanism,
+            cause,
+            ..
+        } => {
+            format!("{} refused, {mechanism}: {cause}", named(offered))
+        }
+        What::Accepted { bytes, to, id } => format!(
+            "accepted 1 message, {bytes} bytes, to {}, {id}",
+            to.join(" ")
+        ),
+        What::Failed { command, cause } => format!("{command} failed: {cause}"),
+        What::Closed { reason } => format!("ended: {reason}"),
+    }
+}
+
+/// The time of day; with the date if it is not within a day.
+fn moment(at: Millis, clock: &Clock) -> String {
+    if (at - clock.wall()).abs() < 86_400_000 {
+        clock.hms(at)
+    } else {
+        clock.date_time(at)
+    }
+}
+
+fn named(offered: &str) -> &str {
+    if offered.is_empty() {
+        "nobody readable"
+    } else {
+        offered
+    }
+}
+
+fn fields(event: &Event) -> Map<String, Value> {
+    let value = match &event.what {
+        What::Connected => json!({"event": "connected"}),
+        What::SignedIn {
+            address,
+            mechanism,
+            app,
+            until,
+        } => {
+            json!({"event": "signed-in", "address": **address, "mechanism": mechanism,
+                   "app": app.as_deref(), "until": rfc3339(*until)})
+        }
+        What::Refused {
+            offered,
+            mechanism,
+            cause,
+            told,
+        } => {
+            json!({"event": "refused", "offered": offered, "mechanism": mechanism, "cause": cause, "told": told})
+        }
+        What::Accepted { bytes, to, id } => {
+            json!({"event": "accepted", "bytes": bytes, "to": to, "id": id})
+        }
+        What::Failed { command, cause } => {
+            json!({"event": "failed", "command": command, "cause": cause})
+        }
+        What::Closed { reason } => json!({"event": "closed", "reason": reason}),
+    };
+    let mut fields = match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    fields.insert("peer".into(), event.peer.to_canonical().to_string().into());
+    fields
+}
+
+/// What a peer offers is shown, but moves no cursor and begins no line.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(session: &str) -> Event {
+        Event {
+            at: 0,
+            protocol: Protocol::Imap,
+            session: session.into(),
+            peer: [127, 0, 0, 1].into(),
+            what: What::Refused {
+                offered: "ada@example.test\r\n00:00:00 smtp".into(),
+                mechanism: "XOAUTH2",
+                cause: "the token belongs to bob@example.test".into(),
+                told: "NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn why_tells_the_true_cause_and_nobody_else_writes_lines() {
+        let clock = Clock::new();
+        let text = explain(&[refused("c8a1")], &clock);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[0].starts_with("c8a1  IMAP from 127.0.0.1, "),
+            "{text}"
+        );
+        assert_eq!(
+            lines[2],
+            "      refused   the token belongs to bob@example.test"
+        );
+        assert_eq!(
+            lines[3],
+            "      told      NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)"
+        );
+        assert_eq!(lines.len(), 4);
+    }
+
+    #[test]
+    fn only_so_many_sessions_and_events_are_kept() {
+        let journal = Journal::new(Clock::new(), Format::Text, Level::Error);
+        for number in 0..SESSIONS_KEPT + 10 {
+            journal.event(refused(&format!("{number:04x}")));
+        }
+        for _ in 0..EVENTS_KEPT * 2 {
+            journal.event(refused("ffff"));
+        }
+        assert_eq!(journal.known().len(), SESSIONS_KEPT);
+        assert!(journal.session("0000").is_none());
+        assert_eq!(
+            journal.session("ffff").map(|events| events.len()),
+            Some(EVENTS_KEPT)
+        );
+    }
+}

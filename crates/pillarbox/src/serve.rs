@@ -1,0 +1,451 @@
+//! Starts a server whole or not at all, runs it, and ends it in order. `dev` and `serve` differ only in the plan.
+
+use crate::admin::server::Socket;
+use crate::clock::{Clock, in_words};
+use crate::config::{self, Config, Layers, Passwords, TlsMode};
+use crate::failure::Failure;
+use crate::house::{self, Development, House};
+use crate::journal::{Journal, Level};
+use crate::listen::{self, Open, Service};
+use crate::services::Services;
+use crate::{admin, random, tls};
+use anyhow::{Context, Result};
+use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
+use pillarbox_protocols::sessions::{Registry, Which};
+use pillarbox_store::blob::{Blobs, MemoryBlobs};
+use pillarbox_store::engine::{Embedded, Engine, MemoryEngine, Options};
+use pillarbox_store::mail::{Naming, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+/// Time for conversations to say their last words; with what comes after, the end takes at most five seconds.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+/// How often what outlived its grace is removed.
+const PURGE_EVERY: Duration = Duration::from_secs(24 * 3_600);
+/// The first time, when a start's own work is done.
+const PURGE_FIRST: Duration = Duration::from_secs(600);
+/// How often the store hears the time.
+const TIME_EVERY: Duration = Duration::from_secs(5);
+
+/// What to start.
+pub struct Plan {
+    /// Checked.
+    pub config: Config,
+    /// Open, but nobody accepts yet.
+    pub listeners: Vec<Open>,
+    /// The certificate.
+    pub served: Arc<tls::Served>,
+    /// The embedded store's folder; None keeps mail in memory.
+    pub store: Option<PathBuf>,
+    /// The local socket.
+    pub admin: PathBuf,
+    /// A development server has this authority's certificate to show.
+    pub development: Option<PathBuf>,
+}
+
+/// A server that accepts connections.
+pub struct Running {
+    /// Its parts.
+    pub house: Arc<House>,
+    tasks: JoinSet<()>,
+    /// Closes when the last connection is gone.
+    gone: mpsc::Receiver<()>,
+}
+
+/// Opens the store, makes the parts, and accepts.
+pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running> {
+    raise_open_files(&journal);
+    let tls = tls::configs(&plan.served)?;
+    let socket = Socket::open(&plan.admin)?;
+    let (engine, blobs) = open_store(plan.store.clone()).await?;
+    let store = Store::open(engine, blobs, random::source())
+        .await
+        .context("the store cannot be opened")?;
+    store.hear_time(clock.wall());
+    let is_development = plan.development.is_some();
+    let settings = identity_config(&plan.config, is_development);
+    let identity = Identity::open(store.clone(), settings, random::source(), clock.wall()).await?;
+    let naming = if is_development {
+        Naming::Gmail
+    } else {
+        Naming::Plain
+    };
+    let development = match &plan.development {
+        Some(ca) => Some(people(&plan, ca, &store, &identity, naming, &clock).await?),
+        None => None,
+    };
+    let house = Arc::new(House {
+        clock,
+        journal,
+        registry: Registry::default(),
+        store,
+        identity,
+        config: plan.config,
+        naming,
+        development,
+        stopping: watch::channel(false).0,
+        sessions: house::first_session(),
+    });
+    let (alive, gone) = mpsc::channel(1);
+    let services = Services::new(&house, &tls, alive)?;
+    let mut tasks = JoinSet::new();
+    for open in plan.listeners {
+        tasks.spawn(services.clone().accept(open));
+    }
+    drop(services); // it holds what `gone` waits for
+    tasks.spawn(socket.serve(house.clone()));
+    tasks.spawn(house.clock.clone().watch_system());
+    tasks.spawn(end_revoked(house.clone()));
+    tasks.spawn(keep_house(house.clone()));
+    Ok(Running { house, tasks, gone })
+}
+
+impl Running {
+    /// Ends it: no more connections, last words to those there are, everything written.
+    pub async fn end(mut self) {
+        let begun = Instant::now();
+        let live = self.house.registry.list().len();
+        self.house.stop();
+        self.tasks.abort_all();
+        while self.tasks.join_next().await.is_some() {}
+        self.house.registry.shut_down();
+        let all_gone = tokio::time::timeout(LAST_WORDS, self.gone.recv())
+            .await
+            .is_ok();
+        let how = if all_gone {
+            ""
+        } else {
+            ", some without their last words"
+        };
+        let took = begun.elapsed().as_millis();
+        self.house.journal.note(
+            Level::Info,
+            "server",
+            &format!("stopped: {live} mail sessions ended in {took} ms{how}"),
+        );
+    }
+}
+
+/// Waits for SIGTERM, Ctrl-C, or `stop` over the local socket. A second signal ends at once.
+pub async fn until_stopped(house: &House) -> Result<()> {
+    let (mut term, mut int) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let mut stopping = house.stopping.subscribe();
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+        // The sender lives in the house.
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}
+
+/// `pillarbox serve`.
+pub async fn serve(file: Option<&Path>) -> Result<()> {
+    let file = config::file_to_read(file)?.ok_or_else(|| {
+        Failure::could_not(format!(
+            "there is no {}; name another with --config, or try: pillarbox dev",
+            config::DEFAULT_FILE
+        ))
+    })?;
+    let config = read(&file)?;
+    let clock = Clock::new();
+    let journal = Journal::new(clock.clone(), config.log_format, config.log_level);
+    let listeners = listen::open_all(&config.listen, "")?;
+    let served = tls::Served::new(certificate(&config)?);
+    let plan = Plan {
+        store: Some(config.data.join("store")),
+        admin: admin::place::serve_socket(&config.data)?,
+        config: config.clone(),
+        listeners,
+        served: served.clone(),
+        development: None,
+    };
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("cannot make folder {}", config.data.display()))?;
+    let mut running = start(plan, clock, journal).await?;
+    running
+        .tasks
+        .spawn(reload_on_hangup(running.house.clone(), file, served));
+    announce(&running.house);
+    until_stopped(&running.house).await?;
+    running.end().await;
+    Ok(())
+}
+
+/// Reads and checks a real installation's configuration.
+pub fn read(file: &Path) -> Result<Config, Failure> {
+    let resolved = Layers {
+        file: Some(file),
+        ..Layers::default()
+    }
+    .resolve(config::environment)?;
+    resolved.config.check_installation()?;
+    Ok(resolved.config)
+}
+
+/// The certificate the configuration asks for.
+pub fn certificate(config: &Config) -> Result<rustls::sign::CertifiedKey> {
+    match config.tls_mode {
+        TlsMode::Files => tls::from_files(&config.certificate_file, &config.key_file),
+        TlsMode::Private => tls::Authority::open_or_make(&config.data.join("authority"))?
+            .issue(&[config.host.clone()]),
+        TlsMode::Acme => Err(Failure::could_not("tls.mode = \"acme\" is not built yet").into()),
+    }
+}
+
+fn announce(house: &House) {
+    let of = |service: Service| {
+        let ports = house
+            .config
+            .listen
+            .iter()
+            .filter(|one| one.service == service);
+        ports
+            .map(|one| format!(" {} {}", service.name(), one.address))
+            .collect::<String>()
+    };
+    let all: String = Service::ALL.into_iter().map(of).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    house.journal.note(
+        Level::Info,
+        "server",
+        &format!(
+            "Pillarbox {version} for {} is ready:{all}",
+            house.config.domain
+        ),
+    );
+}
+
+async fn open_store(folder: Option<PathBuf>) -> Result<(Arc<dyn Engine>, Arc<dyn Blobs>)> {
+    let Some(folder) = folder else {
+        return Ok((Arc::new(MemoryEngine::new()), Arc::new(MemoryBlobs::new())));
+    };
+    let source = random::source();
+    let options = Options::new(move || {
+        let mut bytes = [0; 32];
+        source(&mut bytes);
+        bytes
+    });
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(&folder, options)).await?;
+    // Its words are sentences for the operator already.
+    let Embedded { engine, blobs } =
+        opened.map_err(|error| Failure::could_not(error.to_string()))?;
+    Ok((engine, blobs))
+}
+
+fn identity_config(config: &Config, development: bool) -> IdentityConfig {
+    let mut settings = IdentityConfig::new(config.issuer(), config.host.clone());
+    settings.token_lifetime = config.token;
+    settings.passwords = match config.passwords {
+        Passwords::App => pillarbox_oauth::Passwords::App,
+        Passwords::Account => pillarbox_oauth::Passwords::Account,
+        Passwords::Never => pillarbox_oauth::Passwords::Never,
+    };
+    settings.clients = vec![Client::command_line()];
+    if development {
+        settings.clients = Client::development();
+        settings.slow_down = false;
+        // Its passwords are printed on screen; hashing them dearly would only slow down tests.
+        settings.hashing = Hashing {
+            memory_kib: 1_024,
+            passes: 1,
+            ..Hashing::default()
+        };
+    }
+    settings
+}
+
+/// Ada and Bob, made if this store does not have them yet.
+async fn people(
+    plan: &Plan,
+    ca: &Path,
+    store: &Store,
+    identity: &Identity,
+    naming: Naming,
+    clock: &Clock,
+) -> Result<Development> {
+    const VARIABLES: &str = "for the variables of pillarbox dev env";
+    for name in ["bob", "ada"] {
+        let address = format!("{name}@{}", plan.config.domain);
+        if store.account_of(&address).await?.is_none() {
+            identity
+                .create_person(&address, Some("pillarbox"), naming, clock.wall())
+                .await?;
+        }
+    }
+    let user = format!("ada@{}", plan.config.domain);
+    let account = store
+        .account_of(&user)
+        .await?
+        .context("the account that was just made is not there")?;
+    for old in identity.list_app_passwords(&account).await? {
+        if &*old.name == VARIABLES {
+            identity.revoke_app_password(&account, &old.id).await?;
+        }
+    }
+    let (_, app_password) = identity
+        .add_app_password(&account, VARIABLES, clock.wall())
+        .await?;
+    let mut ports: Vec<(Service, u16)> = Vec::new();
+    for open in &plan.listeners {
+        if !ports.iter().any(|(service, _)| *service == open.service) {
+            ports.push((open.service, open.address.port()));
+        }
+    }
+    Ok(Development {
+        ports,
+        ca: ca.to_owned(),
+        admin: plan.admin.clone(),
+        user,
+        account,
+        app_password,
+    })
+}
+
+/// Ends live sessions whose authority was revoked, at once.
+async fn end_revoked(house: Arc<House>) {
+    let mut revocations = house.identity.revocations();
+    loop {
+        let which = match revocations.recv().await {
+            Ok((account, None)) => Which::Account(account),
+            Ok((account, Some(credential))) => Which::Credential(account, credential),
+            Err(RecvError::Lagged(_)) => {
+                // Which ones is no longer known: everybody signs in again, and only the rightful succeed.
+                for session in house
+                    .registry
+                    .list()
+                    .iter()
+                    .filter(|session| session.signed_in.is_some())
+                {
+                    house.registry.end(&Which::Session(session.token.clone()));
+                }
+                continue;
+            }
+            Err(RecvError::Closed) => return,
+        };
+        house.registry.end(&which);
+    }
+}
+
+/// Tells the store the time, and removes daily what outlived its grace.
+async fn keep_house(house: Arc<House>) {
+    let mut moved = house.clock.moved();
+    let mut purge_at = Instant::now() + PURGE_FIRST;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TIME_EVERY) => {}
+            _ = moved.changed() => {}
+        }
+        house.store.hear_time(house.clock.wall());
+        if Instant::now() < purge_at {
+            continue;
+        }
+        purge_at = Instant::now() + PURGE_EVERY;
+        let begun = Instant::now();
+        match house.store.purge(house.clock.wall()).await {
+            Ok(0) => {}
+            Ok(rows) => {
+                let text = format!(
+                    "{rows} rows that outlived their grace removed in {}",
+                    in_words(begun.elapsed())
+                );
+                house.journal.note(Level::Info, "store", &text);
+            }
+            Err(error) => {
+                house
+                    .journal
+                    .note(Level::Error, "store", &format!("cannot be purged: {error}"))
+            }
+        }
+    }
+}
+
+/// SIGHUP: reads the configuration again; takes what can change while running, names what cannot.
+async fn reload_on_hangup(house: Arc<House>, file: PathBuf, served: Arc<tls::Served>) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    let mut current = Layers {
+        file: Some(&file),
+        ..Layers::default()
+    }
+    .resolve(config::environment)
+    .ok();
+    while hangup.recv().await.is_some() {
+        let layers = Layers {
+            file: Some(&file),
+            ..Layers::default()
+        };
+        let fresh = layers
+            .resolve(config::environment)
+            .and_then(|fresh| fresh.config.check_installation().map(|()| fresh));
+        let fresh = match fresh {
+            Ok(fresh) => fresh,
+            Err(why) => {
+                house.journal.note(
+                    Level::Error,
+                    "server",
+                    &format!("not reloaded, all stays as it was: {why}"),
+                );
+                continue;
+            }
+        };
+        match certificate(&fresh.config) {
+            Ok(certificate) => served.swap(certificate),
+            Err(why) => {
+                house.journal.note(
+                    Level::Error,
+                    "server",
+                    &format!("not reloaded, all stays as it was: {why:#}"),
+                );
+                continue;
+            }
+        }
+        house
+            .journal
+            .set(fresh.config.log_format, fresh.config.log_level);
+        let waiting: Vec<&str> = match &current {
+            Some(before) => fresh.needing_restart(before),
+            None => Vec::new(),
+        };
+        let rest = match waiting.as_slice() {
+            [] => String::new(),
+            keys => format!("; these wait for a restart: {}", keys.join(", ")),
+        };
+        house.journal.note(
+            Level::Info,
+            "server",
+            &format!("certificate and log settings read again{rest}"),
+        );
+        current = current.or(Some(fresh));
+    }
+}
+
+/// A connection is an open file; the usual soft limit of 1,024 is for programs that use select(2), which we do not.
+fn raise_open_files(journal: &Journal) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        journal.note(
+            Level::Warn,
+            "server",
+            &format!("the limit of open files stays as it is: {error}"),
+        );
+    }
+}

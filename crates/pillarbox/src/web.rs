@@ -1,0 +1,82 @@
+//! Serves the pages and endpoints over our own TLS listener. What is on them is the web floor's business.
+
+use crate::driver::Limits;
+use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tower::Layer;
+
+/// A request's head must be complete by then.
+const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// Octets of a request's head: a token of 4 kB in a header, cookies, and room.
+const HEADER_OCTETS_MAX: usize = 64 * 1_024;
+/// Requests one HTTP/2 connection may have open.
+const STREAMS_MAX: u32 = 64;
+/// A connection may live so long; browsers open another without a word.
+const CONNECTION_LIFE: Duration = Duration::from_secs(3_600);
+
+/// HTTP on every connection of a listener.
+#[derive(Clone)]
+pub struct Web {
+    router: Router,
+    http: Builder<TokioExecutor>,
+    tls: Arc<ServerConfig>,
+}
+
+impl Web {
+    /// With these pages and endpoints.
+    pub fn new(router: Router, tls: Arc<ServerConfig>) -> Self {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS_WITHIN)
+            .max_buf_size(HEADER_OCTETS_MAX);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEADER_OCTETS_MAX as u32)
+            .keep_alive_interval(Some(HEADERS_WITHIN))
+            .keep_alive_timeout(HEADERS_WITHIN);
+        Self { router, http, tls }
+    }
+
+    /// Serves one connection until either side is done or the server stops.
+    pub async fn serve(
+        &self,
+        socket: TcpStream,
+        peer: SocketAddr,
+        mut stopping: watch::Receiver<bool>,
+    ) {
+        let accept = Box::pin(TlsAcceptor::from(self.tls.clone()).accept(socket));
+        let Ok(Ok(stream)) = timeout(Limits::default().handshake, accept).await else {
+            return;
+        };
+        // Handlers see the peer as axum's own server would show it.
+        let service = axum::Extension(ConnectInfo(peer)).layer(self.router.clone());
+        let service = TowerToHyperService::new(service);
+        let mut connection = pin!(
+            self.http
+                .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        );
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            // The sender lives as long as the server.
+            _ = stopping.wait_for(|stop| *stop) => {}
+            () = tokio::time::sleep(CONNECTION_LIFE) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        // An error now is a peer that left first.
+        let _ = timeout(HEADERS_WITHIN, connection).await;
+    }
+}
