@@ -39,6 +39,8 @@ impl Store {
     /// [`StoreError::Unavailable`] if the accounts or bodies cannot even be listed; what is wrong is in the report.
     pub async fn check(&self, progress: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Report> {
         let mut report = Report::default();
+        let rows = self.house.engine.check(Box::new(|_| {})).await;
+        report.problems.extend(rows.map_err(unavailable)?.problems);
         let mut after = None;
         loop {
             let (ids, next) = self.people(after.as_ref()).await?;

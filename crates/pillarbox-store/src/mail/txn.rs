@@ -262,9 +262,10 @@ impl Txn {
     /// Whether committing would change anything.
     pub(super) fn is_empty(&self) -> bool {
         let same_head = match (&self.was, &self.now) {
-            (Some(was), Some(now)) => Arc::ptr_eq(was, now),
-            (None, None) => true,
-            _ => false,
+            (Some(was), Some(now)) => {
+                Arc::ptr_eq(was, now) || now.differences(Some(was)).is_empty()
+            }
+            (was, now) => was.is_none() && now.is_none(),
         };
         self.rows.is_empty() && self.log.is_empty() && same_head
     }
