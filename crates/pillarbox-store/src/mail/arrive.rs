@@ -30,7 +30,7 @@ const FACTS_PIECE_BYTES: usize = 60_000;
 const FACTS_BYTES_MAX: usize = 600_000;
 /// Messages of one Message-ID that are compared with a new one.
 const SAME_ID_MAX: usize = 16;
-/// Messages of one millisecond.
+/// Bits of an id that tell messages of one millisecond apart.
 const UNIQUE_BITS: u32 = 20;
 
 impl Account {
@@ -154,6 +154,7 @@ impl Arrival {
     }
 
     async fn append(&self, txn: &mut Txn, mailbox: MailboxId) -> Result<Landed> {
+        self.read_ahead(txn, None).await?;
         match self.stored_already(txn, mailbox).await? {
             Some(edit) => self.relabel(txn, edit, &[mailbox]),
             None => self.store(txn, &[mailbox], false).await,
@@ -166,6 +167,7 @@ impl Arrival {
         roles: &[Role],
         dedup: Option<[u8; 32]>,
     ) -> Result<Landed> {
+        self.read_ahead(txn, dedup.as_ref()).await?;
         if let Some(dedup) = &dedup
             && let Some(row) = txn.get(&keys::dedup(dedup)).await?
         {
@@ -250,7 +252,6 @@ impl Arrival {
 
     async fn store(&self, txn: &mut Txn, into: &[MailboxId], popped: bool) -> Result<Landed> {
         room_for(txn, u64::from(self.new.size))?;
-        txn.fetch(self.keys_to_read()).await?;
         let id = unused_id(txn, self.new.received).await?;
         let thread = self.thread(txn, id).await?;
         let pieces = put_facts(txn, id, &self.new.facts);
@@ -297,11 +298,14 @@ impl Arrival {
         })
     }
 
-    fn keys_to_read(&self) -> Vec<Bytes> {
+    /// Everything that storing it looks up, in one read.
+    async fn read_ahead(&self, txn: &mut Txn, dedup: Option<&[u8; 32]>) -> Result<()> {
         let mentions = self.answers.iter().chain(&self.message_id);
         let mut keys: Vec<Bytes> = mentions.map(keys::mention).collect();
         keys.extend(self.subject.as_ref().map(keys::subject));
-        keys
+        keys.extend(dedup.map(keys::dedup));
+        keys.push(keys::message(next_id(txn, self.new.received)?));
+        txn.fetch(keys).await
     }
 
     /// The thread of the nearest message known that this one answers; else of one that mentioned this; else, for a reply,
@@ -347,14 +351,19 @@ pub(super) fn room_for(txn: &Txn, octets: u64) -> Result<()> {
     }
 }
 
-/// An id of the millisecond `received` (wire §3.7). The count of messages made keeps the order within a millisecond.
-pub(super) async fn unused_id(txn: &mut Txn, received: Millis) -> Result<MessageId> {
+/// The id to be tried first for a message of the millisecond `received` (wire §3.7). The count of messages made keeps the
+/// order within a millisecond.
+fn next_id(txn: &Txn, received: Millis) -> Result<MessageId> {
     const MILLIS_MAX: u64 = (1 << (63 - UNIQUE_BITS)) - 2;
     let millis = u64::try_from(received).unwrap_or(0).clamp(1, MILLIS_MAX);
-    let numbers = &mut txn.head_mut()?.numbers;
-    let unique = numbers.made & ((1 << UNIQUE_BITS) - 1);
-    numbers.made += 1;
-    let mut id = MessageId(millis << UNIQUE_BITS | unique);
+    let unique = txn.head()?.numbers.made & ((1 << UNIQUE_BITS) - 1);
+    Ok(MessageId(millis << UNIQUE_BITS | unique))
+}
+
+/// An id that no message of the account has, dead ones included.
+pub(super) async fn unused_id(txn: &mut Txn, received: Millis) -> Result<MessageId> {
+    let mut id = next_id(txn, received)?;
+    txn.head_mut()?.numbers.made += 1;
     while txn.get(&keys::message(id)).await?.is_some() {
         id.0 += 1;
     }

@@ -118,6 +118,11 @@ impl Keywords {
         self.spelled.get(usize::from(id))
     }
 
+    /// Whether all ids have names.
+    pub(super) fn know(&self, ids: &[u16]) -> bool {
+        ids.iter().all(|id| self.spelled(*id).is_some())
+    }
+
     /// Names of ids, sorted; `None` if one is not known (yet).
     pub(super) fn names(&self, ids: &[u16]) -> Option<Vec<Arc<str>>> {
         let mut names = Vec::with_capacity(ids.len());

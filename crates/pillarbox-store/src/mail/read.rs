@@ -199,15 +199,12 @@ impl Account {
                 } else {
                     PlaceRow::decode_tomb(&stored.value)?.0
                 };
-                let row = match to_row(uid, place.clone(), &head.keywords) {
-                    Some(row) => row,
-                    None => {
-                        // The rows are newer than the head and use a keyword it does not know.
-                        head = self.newer_head(at).await?;
-                        to_row(uid, place, &head.keywords)
-                            .ok_or(StoreError::Corrupt("keyword of a row"))?
-                    }
-                };
+                if !head.keywords.know(&place.keywords) {
+                    // The rows are newer than the head and use a keyword it does not know.
+                    head = self.newer_head(at).await?;
+                }
+                let row = to_row(uid, place, &head.keywords);
+                let row = row.ok_or(StoreError::Corrupt("keyword of a row"))?;
                 rows.push(row);
             }
         }
