@@ -451,3 +451,99 @@ async fn everything_is_there_after_a_restart() {
     let report = store.check(&mut |_, _| {}).await.unwrap();
     assert_eq!((report.problems, report.messages), (vec![], 1));
 }
+
+#[tokio::test]
+async fn a_deletion_that_a_crash_interrupted_is_finished_by_purge() {
+    let engine = faulty();
+    let house = House::over(engine.clone(), Arc::new(MemoryBlobs::new())).await;
+    let label = house.label("Big").await;
+    for n in 0..600 {
+        let new = mail(&house.store, &format!("Subject: {n}\r\n"), NOW).await;
+        house.ada.append(label.id, new).await.unwrap();
+    }
+    engine.fail_at.store(3, Ordering::Relaxed);
+    let failed = house.ada.delete("Big", NOW).await;
+    assert!(matches!(failed, Err(StoreError::Unavailable(_))));
+    let store = Store::open(engine, house.blobs.clone(), random(4))
+        .await
+        .unwrap();
+    let ada = store.account(&house.id);
+    // It is gone for everybody, and the name is free, though rows are left.
+    assert_eq!(ada.mailbox("Big").await.unwrap(), None);
+    let anew = ada.create("Big", None, NOW).await.unwrap();
+    let all = ada.mailbox_of(Role::All).await.unwrap();
+    let (_, rows) = ada.rows(all.id, &[1..=u32::MAX]).await.unwrap();
+    let last = rows.last().unwrap();
+    assert_eq!(ada.labels(&[last.message]).await.unwrap(), [vec![all.id]]);
+    ada.copy(all.id, &[last.uid], anew.id, NOW).await.unwrap();
+    store.purge(NOW).await.unwrap();
+    let report = store.check(&mut |_, _| {}).await.unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+    assert_eq!(uids(&ada, anew.id).await, [1]);
+    let mailboxes = ada.mailboxes().await.unwrap().1;
+    assert_eq!(mailboxes.iter().filter(|m| m.role.is_none()).count(), 1);
+    let key = AccountKey::new(house.id.0.as_bytes().to_vec()).unwrap();
+    let left = Scan::prefix([&[0x11][..], &label.id.0.to_be_bytes()].concat());
+    assert_eq!(house.engine.read(&key, left, 0).await.unwrap().1, []);
+}
+
+#[tokio::test]
+async fn a_removal_that_a_crash_interrupted_is_finished_by_purge() {
+    for at in 1..=5 {
+        let engine = faulty();
+        let house = House::over(engine.clone(), Arc::new(MemoryBlobs::new())).await;
+        house.put(Role::Inbox, "one").await;
+        house.store.add_alias("a@t", &house.id).await.unwrap();
+        engine.fail_at.store(at, Ordering::Relaxed);
+        let failed = house.store.remove_account(&house.id).await;
+        assert!(failed.is_err(), "{at}");
+        let store = Store::open(engine, house.blobs.clone(), random(4))
+            .await
+            .unwrap();
+        store.purge(NOW).await.unwrap();
+        let there = store.account_of("ada@example.org").await.unwrap().is_some();
+        let alias = store.account_of("a@t").await.unwrap().is_some();
+        // Only what failed before its first commit has not begun.
+        assert_eq!((there, alias), (at == 1, at == 1), "{at}");
+        let report = store.check(&mut |_, _| {}).await.unwrap();
+        assert_eq!(report.problems, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn what_waits_together_is_committed_together() {
+    let house = House::new().await;
+    let before = house.ada.version().await.unwrap();
+    let inbox = house.of(Role::Inbox).await;
+    let mut waiting = Vec::new();
+    for n in 0..40 {
+        let new = mail(&house.store, &format!("Message-ID: <{n}@t>\r\n"), NOW).await;
+        let ada = house.ada.clone();
+        waiting.push(tokio::spawn(async move { ada.append(inbox, new).await }));
+    }
+    // One that is refused does not disturb the others.
+    let nowhere = mail(&house.store, "Subject: x\r\n", NOW).await;
+    let refused = house.ada.append(MailboxId(99), nowhere).await;
+    assert!(matches!(refused, Err(StoreError::NoSuchMailbox)));
+    for one in waiting {
+        one.await.unwrap().unwrap();
+    }
+    assert_eq!(house.uids(Role::Inbox).await.len(), 40);
+    assert!(house.ada.version().await.unwrap() - before < 40);
+    house.is_sound().await;
+}
+
+#[tokio::test]
+async fn what_was_recent_for_one_stays_so_after_the_next_commit() {
+    let house = House::new().await;
+    house.put(Role::Inbox, "one").await;
+    let inbox = house.of(Role::Inbox).await;
+    assert_eq!(house.ada.claim_recent(inbox, Uid(1)), Uid(1));
+    house.put(Role::Sent, "two").await;
+    let again = Store::open(house.engine.clone(), house.blobs.clone(), random(6))
+        .await
+        .unwrap();
+    let ada = again.account(&house.id);
+    assert_eq!(uids(&ada, inbox).await, [1]);
+    assert_eq!(ada.claim_recent(inbox, Uid(1)), Uid(2));
+}
