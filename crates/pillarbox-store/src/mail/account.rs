@@ -45,6 +45,11 @@ impl Account {
     /// # Errors
     /// Only those of every method.
     pub async fn version(&self) -> Result<Version> {
+        if self.shared.id.0.contains('/') {
+            // A system account has no head.
+            let newest = *self.shared.watch().borrow();
+            return Ok(self.shared.reload(newest).await?.0);
+        }
         Ok(self.shared.head().await?.version)
     }
 

@@ -312,6 +312,7 @@ async fn rows_of_other_floors_are_atomic_and_their_own() {
             panic!("the log was cut");
         };
         assert_eq!(changes, [Change::Other]);
+        assert_eq!(account.version().await.unwrap(), since + 1);
     }
     let nobody = house
         .store
