@@ -7,7 +7,7 @@ use crate::unfinished::Id;
 use crate::{Delivery, Destination, Refused, Trace, join, trace};
 use bytes::Bytes;
 use pillarbox_store::mail::{
-    AccountId, Flags, Intake, Millis, NewMessage, Received, Role, StoreError, SystemFlags,
+    AccountId, Flags, Intake, Millis, NewMessage, Received, Role, Store, StoreError, SystemFlags,
 };
 use pillarbox_wire::smtp::{Address, ReversePath};
 use std::collections::HashSet;
@@ -163,9 +163,10 @@ impl Acceptance {
             }
             Way::Submission { account, address } => self.rewrite(&top, &account, &address).await?,
         };
-        let main = self.intake(main).await?;
+        let (store, at) = (self.delivery.0.store.clone(), self.letter.at);
+        let main = begin(&store, main, at).await?;
         let sent = match sent {
-            Some(sent) => Some(self.intake(sent).await?),
+            Some(sent) => Some(begin(&store, sent, at).await?),
             None => None,
         };
         self.stage = Stage::Body { main, sent };
@@ -180,12 +181,14 @@ impl Acceptance {
         address: &Arc<str>,
     ) -> Result<(Vec<u8>, Option<Vec<u8>>), Refused> {
         let author = top.author()?;
-        let own = self.is_own(&author.address, account, address).await?;
+        let delivery = self.delivery.clone();
+        let own = delivery.is_own(&author.address, account, address).await?;
         let drop_sender = match top.sender() {
-            Some(sender) => !self.is_own(&sender, account, address).await?,
+            Some(sender) => !delivery.is_own(&sender, account, address).await?,
             None => false,
         };
-        self.sender = self.own_sender(account, address).await?;
+        let sender = self.letter.sender.clone();
+        self.sender = delivery.own_sender(sender, account, address).await?;
         let date = (!top.has("Date")).then(|| trace::date(self.letter.at));
         let message_id = (!top.has("Message-ID")).then(|| self.message_id());
         let changes = Changes {
@@ -217,35 +220,6 @@ impl Acceptance {
         (main, sent)
     }
 
-    /// Whether an address is the account's or one of its aliases, whatever its letter case (wire §5.5).
-    async fn is_own(
-        &self,
-        other: &str,
-        account: &AccountId,
-        address: &str,
-    ) -> Result<bool, Refused> {
-        if other.eq_ignore_ascii_case(address) {
-            return Ok(true);
-        }
-        Ok(self.delivery.0.store.account_of(other).await?.as_ref() == Some(account))
-    }
-
-    /// The envelope sender "in the same way"; `<>` stays, for receipts must have it (RFC 8098 §3).
-    async fn own_sender(
-        &self,
-        account: &AccountId,
-        address: &str,
-    ) -> Result<Option<Address>, Refused> {
-        let Some(given) = self.letter.sender.address() else {
-            return Ok(None);
-        };
-        if self.is_own(&given.normal(), account, address).await? {
-            return Ok(Some(given.clone()));
-        }
-        let own = Address::parse(address).map_err(|_| StoreError::Corrupt("account address"))?;
-        Ok(Some(own))
-    }
-
     fn on_top(&self) -> String {
         let config = &self.delivery.0.config;
         let only = match self.letter.recipients.as_slice() {
@@ -271,12 +245,6 @@ impl Acceptance {
         hex(&self.id[..4])
     }
 
-    async fn intake(&self, header: Vec<u8>) -> Result<Intake, StoreError> {
-        let mut intake = Intake::new(&self.delivery.0.store, self.letter.at);
-        intake.write(header.into()).await?;
-        Ok(intake)
-    }
-
     /// Commits the message for everybody it is for. Answers when all of that is durable.
     ///
     /// # Errors
@@ -292,7 +260,8 @@ impl Acceptance {
             }
             Stage::Body { main, sent } => (main, sent),
         };
-        self.check_room(main.size()).await?;
+        let (delivery, octets) = (self.delivery.clone(), main.size());
+        delivery.check_room(&self.letter, octets).await?;
         let (main, sent) = match sent {
             None => (main.finish().await?, None),
             Some(sent) => {
@@ -304,24 +273,6 @@ impl Acceptance {
             }
         };
         self.commit(main, sent).await
-    }
-
-    /// Before the first commit, so that one full mailbox does not leave a message half delivered.
-    async fn check_room(&self, octets: u64) -> Result<(), Refused> {
-        for to in &self.letter.recipients {
-            if let Destination::Local { account, .. } = to {
-                self.delivery.may_receive(account, octets).await?;
-            }
-        }
-        match &self.letter.way {
-            Way::Submission { account, .. } => {
-                match self.delivery.may_receive(account, octets).await {
-                    Err(Refused::OverQuota) => Err(Refused::SenderOverQuota),
-                    other => other,
-                }
-            }
-            Way::Incoming => Ok(()),
-        }
     }
 
     async fn commit(mut self, main: Received, sent: Option<Received>) -> Result<Accepted, Refused> {
@@ -431,6 +382,60 @@ impl Acceptance {
         }
         *hasher.finalize().as_bytes()
     }
+}
+
+impl Delivery {
+    /// Whether an address is the account's or one of its aliases, whatever its letter case (wire §5.5).
+    async fn is_own(
+        &self,
+        other: &str,
+        account: &AccountId,
+        address: &str,
+    ) -> Result<bool, Refused> {
+        if other.eq_ignore_ascii_case(address) {
+            return Ok(true);
+        }
+        Ok(self.0.store.account_of(other).await?.as_ref() == Some(account))
+    }
+
+    /// The envelope sender "in the same way"; `<>` stays, for receipts must have it (RFC 8098 §3).
+    async fn own_sender(
+        &self,
+        sender: ReversePath,
+        account: &AccountId,
+        address: &str,
+    ) -> Result<Option<Address>, Refused> {
+        let Some(given) = sender.address() else {
+            return Ok(None);
+        };
+        if self.is_own(&given.normal(), account, address).await? {
+            return Ok(Some(given.clone()));
+        }
+        let own = Address::parse(address).map_err(|_| StoreError::Corrupt("account address"))?;
+        Ok(Some(own))
+    }
+
+    /// Before the first commit, so that one full mailbox does not leave a message half delivered.
+    async fn check_room(&self, letter: &Letter, octets: u64) -> Result<(), Refused> {
+        for to in &letter.recipients {
+            if let Destination::Local { account, .. } = to {
+                self.may_receive(account, octets).await?;
+            }
+        }
+        match &letter.way {
+            Way::Submission { account, .. } => match self.may_receive(account, octets).await {
+                Err(Refused::OverQuota) => Err(Refused::SenderOverQuota),
+                other => other,
+            },
+            Way::Incoming => Ok(()),
+        }
+    }
+}
+
+async fn begin(store: &Store, header: Vec<u8>, at: Millis) -> Result<Intake, StoreError> {
+    let mut intake = Intake::new(store, at);
+    intake.write(header.into()).await?;
+    Ok(intake)
 }
 
 type Commit = std::pin::Pin<Box<dyn Future<Output = Result<(), Refused>> + Send>>;

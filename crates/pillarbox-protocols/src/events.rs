@@ -57,6 +57,13 @@ pub enum What {
         /// The queue or message id told to the client.
         id: String,
     },
+    /// Some of an accepted message's recipients are elsewhere: it was kept in the captured outbox instead of sent.
+    Captured {
+        /// Those recipients, cut to the first ten.
+        to: Vec<String>,
+        /// As in [`What::Accepted`].
+        id: String,
+    },
     /// A command was refused in a way an owner wants to know (quota, policy, storage).
     Failed {
         /// The command.

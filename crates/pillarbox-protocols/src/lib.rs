@@ -9,3 +9,4 @@ pub mod imap;
 pub mod pop3;
 pub mod sessions;
 mod sign_in;
+pub mod smtp;
