@@ -110,6 +110,7 @@ impl Identity {
         code: ErrorCode,
         description: &str,
     ) -> AuthorizationError {
+        let description = &crate::server::plain(description);
         let members = [("error", code.name()), ("error_description", description)];
         AuthorizationError {
             code,

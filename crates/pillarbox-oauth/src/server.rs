@@ -155,12 +155,29 @@ fn as_name<S: serde::Serializer>(code: &ErrorCode, to: S) -> Result<S::Ok, S::Er
 }
 
 impl TokenError {
-    pub(crate) fn new(code: ErrorCode, description: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
         Self {
             code,
-            description: description.into(),
+            description: plain(description.as_ref()),
         }
     }
+}
+
+/// Longest description, in characters: it may quote what was sent.
+const DESCRIPTION_CHARS_MAX: usize = 200;
+
+/// A description in the characters RFC 6749 §5.2 allows.
+pub(crate) fn plain(description: &str) -> String {
+    let legal = |letter| match letter {
+        '"' => '\'',
+        ' '..='~' if letter != '\\' => letter,
+        _ => '?',
+    };
+    description
+        .chars()
+        .take(DESCRIPTION_CHARS_MAX)
+        .map(legal)
+        .collect()
 }
 
 /// The token endpoint's answer (RFC 6749 §5.1). Serializes to what is sent.

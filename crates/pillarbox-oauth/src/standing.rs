@@ -57,7 +57,10 @@ impl Standing {
 
 /// All that is kept.
 #[derive(Default)]
-pub(crate) struct Standings(Mutex<HashMap<AccountId, (watch::Receiver<Version>, Arc<Standing>)>>);
+pub(crate) struct Standings(Mutex<HashMap<AccountId, Kept>>);
+
+/// What was read, and where to hear that it is no longer so.
+type Kept = (watch::Receiver<Version>, Arc<Standing>);
 
 impl Standings {
     /// Reads the account anew next time.

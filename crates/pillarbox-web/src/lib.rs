@@ -1,2 +1,156 @@
-//! Sign-in, consent and account pages; OAuth and discovery endpoints.
+//! The web floor: sign-in and consent pages, the endpoints of the authorization server, discovery, and what mail programs
+//! ask before they are set up. An axum [`Router`]; sockets and TLS are the program's business, the time is an argument.
+//!
+//! Deliberately absent: scripts (every page works without), anything from another host, cookies on endpoints for programs.
 #![forbid(unsafe_code)]
+
+mod autoconfig;
+mod consent;
+mod endpoints;
+mod form;
+mod headers;
+mod pages;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+use pillarbox_oauth::Identity;
+use pillarbox_store::mail::{Millis, Store};
+use std::net::IpAddr;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use url::Url;
+
+/// Tells the time of the wall clock.
+pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
+
+/// Who asks: the program adds it to each request's extensions, so that failures are counted for the right address.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// Longest body of a form, in bytes: an authorization request that comes back, and a password.
+const FORM_BYTES_MAX: usize = 64 * 1024;
+
+/// Where the mail services are, for "set up your mail program"; None is closed.
+#[derive(Clone, Debug, Default)]
+pub struct MailServices {
+    /// The host of all of them.
+    pub host: String,
+    /// IMAP with TLS.
+    pub imap: Option<u16>,
+    /// POP3 with TLS.
+    pub pop: Option<u16>,
+    /// SMTP with TLS.
+    pub smtps: Option<u16>,
+    /// SMTP with STARTTLS.
+    pub submission: Option<u16>,
+}
+
+/// What the pages need.
+#[derive(Clone)]
+pub struct Web {
+    /// People, clients, tokens.
+    pub identity: Identity,
+    /// Their mail.
+    pub store: Store,
+    /// The wall clock.
+    pub clock: Clock,
+    /// Our name.
+    pub product: Arc<str>,
+    /// Our version.
+    pub version: Arc<str>,
+    /// Development: says so on every page, and asks browsers to remember nothing (no HSTS).
+    pub dev: bool,
+    /// The mail services.
+    pub mail: MailServices,
+}
+
+/// What every page shows.
+pub(crate) struct Site {
+    pub product: Arc<str>,
+    pub version: Arc<str>,
+    pub dev: bool,
+    /// The issuer.
+    pub origin: String,
+    /// The issuer's host.
+    pub host: String,
+    pub mail_host: String,
+}
+
+pub(crate) struct Inner {
+    pub web: Web,
+    pub site: Site,
+}
+
+pub(crate) type App = Arc<Inner>;
+
+impl Inner {
+    pub(crate) fn now(&self) -> Millis {
+        (self.web.clock)()
+    }
+}
+
+/// All pages and endpoints.
+pub fn router(web: Web) -> Router {
+    let origin = web.identity.metadata().issuer;
+    let host = Url::parse(&origin)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned));
+    let site = Site {
+        product: Arc::clone(&web.product),
+        version: Arc::clone(&web.version),
+        dev: web.dev,
+        host: host.unwrap_or_else(|| origin.clone()),
+        mail_host: web.mail.host.clone(),
+        origin,
+    };
+    // Forms of pages carry a cookie, so they must come from our own pages. A wrong origin cannot be configured here:
+    // the layer compares with the host that was asked for.
+    let own_forms = Router::new()
+        .route("/signin", get(pages::sign_in_page).post(pages::sign_in))
+        .route("/signout", post(pages::sign_out))
+        .route("/consent", post(consent::answer))
+        .layer(CsrfLayer::new());
+    let app = Arc::new(Inner { web, site });
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/o/oauth2/v2/auth", get(consent::authorize))
+        .route("/o/oauth2/auth", get(consent::authorize))
+        .merge(own_forms)
+        .route("/token", post(endpoints::token))
+        .route("/o/oauth2/token", post(endpoints::token))
+        .route("/revoke", post(endpoints::revoke))
+        .route(
+            "/v1/userinfo",
+            get(endpoints::userinfo).post(endpoints::userinfo),
+        )
+        .route("/oauth2/v3/certs", get(endpoints::keys))
+        .route(
+            "/.well-known/openid-configuration",
+            get(endpoints::metadata),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(endpoints::metadata),
+        )
+        .route(
+            "/.well-known/autoconfig/mail/config-v1.1.xml",
+            get(autoconfig::mozilla),
+        )
+        .route("/mail/config-v1.1.xml", get(autoconfig::mozilla))
+        .route("/healthz", get(endpoints::health))
+        .route("/style.css", get(pages::style))
+        .route("/icon.svg", get(pages::icon))
+        .fallback(pages::not_found)
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&app),
+            headers::add,
+        ))
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}

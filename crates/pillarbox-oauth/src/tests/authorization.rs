@@ -291,9 +291,7 @@ async fn what_a_client_with_a_secret_was_granted_is_not_asked_again() {
             .await
             .unwrap()
     );
-    super::tokens::redeem(&house, &asked, &person, NOW)
-        .await
-        .unwrap();
+    tokens::redeem(&house, &asked, &person, NOW).await.unwrap();
     assert!(
         !house
             .identity

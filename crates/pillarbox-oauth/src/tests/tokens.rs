@@ -202,10 +202,7 @@ async fn a_code_is_bound_to_client_address_and_verifier() {
             ),
             "invalid_grant",
         ),
-        (
-            ("code_verifier", super::authorization::CHALLENGE),
-            "invalid_grant",
-        ),
+        (("code_verifier", authorization::CHALLENGE), "invalid_grant"),
         (("code_verifier", "short"), "invalid_grant"),
         (("code", ""), "invalid_request"),
         (("code", "c~cDA~AAAA"), "invalid_grant"),

@@ -1,0 +1,157 @@
+//! Endpoints for programs: plain form posts, no cookies, no redirects, JSON with its length (wire §7).
+
+use crate::{App, form};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
+    WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use pillarbox_oauth::{BasicAuth, ErrorCode, Secret, TokenError};
+use serde_json::json;
+
+/// How long others may keep keys and discovery documents.
+const PUBLIC_FOR: &str = "public, max-age=3600";
+
+pub(crate) async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    let answer = async {
+        let (basic, params) = read(&headers, &body)?;
+        app.web.identity.token(basic, &params, app.now()).await
+    };
+    match answer.await {
+        Ok(answer) => (
+            [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")],
+            Json(answer),
+        )
+            .into_response(),
+        Err(error) => refuse(error, "Basic"),
+    }
+}
+
+pub(crate) async fn revoke(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    let answer = async {
+        let (basic, params) = read(&headers, &body)?;
+        app.web.identity.revoke(basic, &params, app.now()).await
+    };
+    match answer.await {
+        Ok(()) => Json(json!({})).into_response(),
+        Err(error) => refuse(error, "Basic"),
+    }
+}
+
+pub(crate) async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Response {
+    let line = headers
+        .get(AUTHORIZATION)
+        .and_then(|line| line.to_str().ok());
+    let Some(token) = line.and_then(|line| credentials(line, "bearer")) else {
+        // RFC 6750 §3.1: who sent nothing is told the scheme only.
+        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response();
+    };
+    match app.web.identity.userinfo(token, app.now()).await {
+        Ok(info) => Json(info).into_response(),
+        Err(error) => refuse(error, "Bearer"),
+    }
+}
+
+pub(crate) async fn keys(State(app): State<App>) -> Response {
+    public(Json(app.web.identity.jwks()))
+}
+
+pub(crate) async fn metadata(State(app): State<App>) -> Response {
+    public(Json(app.web.identity.metadata()))
+}
+
+pub(crate) async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// Nothing in it is secret: programs in browsers may read it too.
+fn public(body: impl IntoResponse) -> Response {
+    (
+        [
+            (CACHE_CONTROL, PUBLIC_FOR),
+            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        ],
+        body,
+    )
+        .into_response()
+}
+
+type Request = (Option<BasicAuth>, form::Pairs);
+
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let description = "The body must be application/x-www-form-urlencoded.".into();
+        return Err(TokenError {
+            code: ErrorCode::InvalidRequest,
+            description,
+        });
+    }
+    let basic = match headers.get(AUTHORIZATION) {
+        None => None,
+        Some(line) => Some(read_basic(line).ok_or_else(|| TokenError {
+            code: ErrorCode::InvalidClient,
+            description: "The Authorization header cannot be read.".into(),
+        })?),
+    };
+    Ok((basic, form::read(body)))
+}
+
+/// RFC 6749 §2.3.1: id and secret are form-encoded before they are joined.
+fn read_basic(line: &HeaderValue) -> Option<BasicAuth> {
+    let text = BASE64
+        .decode(credentials(line.to_str().ok()?, "basic")?)
+        .ok()?;
+    let text = String::from_utf8(text).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |text: &str| {
+        form::read(format!("x={}", text.replace('&', "%26")).as_bytes())
+            .pop()
+            .map(|(_, value)| value)
+    };
+    Some(BasicAuth {
+        id: decode(id)?,
+        secret: Secret::new(decode(secret)?),
+    })
+}
+
+/// What follows the scheme, if it is that one.
+fn credentials<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
+    let (found, rest) = line.trim().split_once(' ')?;
+    found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
+}
+
+fn refuse(error: TokenError, scheme: &str) -> Response {
+    let status = match error.code {
+        ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+        ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let challenge = match scheme {
+        "Bearer" => format!(
+            "Bearer error=\"{}\", error_description=\"{}\"",
+            error.code.name(),
+            error.description
+        ),
+        _ => "Basic realm=\"token\"".to_owned(),
+    };
+    let mut response = (status, [(CACHE_CONTROL, "no-store")], Json(error)).into_response();
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        && let Ok(challenge) = HeaderValue::from_str(&challenge)
+    {
+        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    response
+}

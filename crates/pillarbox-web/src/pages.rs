@@ -1,0 +1,295 @@
+//! The pages of people: start, sign in and out, messages.
+
+use crate::{App, Peer, Site, form, headers, session};
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{Extension, RawQuery, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, SET_COOKIE,
+};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use pillarbox_oauth::{AuthorizationRequest, Identity, RefusalKind};
+
+#[derive(Template)]
+#[template(path = "home.html")]
+struct Home<'a> {
+    site: &'a Site,
+    address: Option<&'a str>,
+    initial: String,
+    lines: Vec<Line>,
+}
+
+/// A row of the settings table.
+struct Line {
+    what: &'static str,
+    port: u16,
+    security: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "signin.html")]
+struct SignIn<'a> {
+    site: &'a Site,
+    app: Option<&'a str>,
+    error: Option<&'a str>,
+    address: &'a str,
+    then: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    site: &'a Site,
+    title: &'a str,
+    lines: &'a [&'a str],
+    code: Option<&'a str>,
+}
+
+/// A page, or the little there is to say when it cannot be made.
+pub(crate) fn show(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(page) => (status, Html(page)).into_response(),
+        Err(fault) => {
+            tracing::error!(%fault, "page");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// A page that says one thing. With a code it is an error.
+pub(crate) fn message(
+    app: &App,
+    status: StatusCode,
+    title: &str,
+    lines: &[&str],
+    code: Option<&str>,
+) -> Response {
+    show(
+        status,
+        &Message {
+            site: &app.site,
+            title,
+            lines,
+            code,
+        },
+    )
+}
+
+/// Our fault; the cause is in the log.
+pub(crate) fn failed(app: &App, cause: &dyn std::fmt::Display) -> Response {
+    tracing::error!(%cause, "page");
+    let lines = [
+        "The server could not do this just now. Nothing was changed. Please try again in a moment.",
+    ];
+    message(
+        app,
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "That did not work",
+        &lines,
+        Some("server_error"),
+    )
+}
+
+/// Sends the browser on with a GET.
+pub(crate) fn go(address: &str) -> Response {
+    match HeaderValue::from_str(address) {
+        Ok(address) => (StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+pub(crate) async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
+    let person = session::person(&app, &headers).await;
+    let address = person.as_ref().map(|person| &**person.address());
+    let mail = &app.web.mail;
+    let lines = [
+        ("Reading mail (IMAP)", mail.imap, "TLS"),
+        ("Fetching mail (POP)", mail.pop, "TLS"),
+        ("Sending mail (SMTP)", mail.smtps, "TLS"),
+        ("Sending, older programs", mail.submission, "STARTTLS"),
+    ];
+    let line = |(what, port, security): (_, Option<u16>, _)| {
+        Some(Line {
+            what,
+            port: port?,
+            security,
+        })
+    };
+    let initial = address
+        .unwrap_or_default()
+        .chars()
+        .take(1)
+        .flat_map(char::to_uppercase)
+        .collect();
+    let lines = lines.into_iter().filter_map(line).collect();
+    show(
+        StatusCode::OK,
+        &Home {
+            site: &app.site,
+            address,
+            initial,
+            lines,
+        },
+    )
+}
+
+/// The authorization request that waits behind the sign-in, if `then` holds one. Anything else is dropped, so that this
+/// page leads nowhere but to ourselves.
+async fn waiting(app: &App, then: &str) -> Option<(AuthorizationRequest, String)> {
+    if then.is_empty() {
+        return None;
+    }
+    let pairs = form::read(then.as_bytes());
+    let request = app
+        .web
+        .identity
+        .authorization_request(&pairs, app.now())
+        .await
+        .ok()?;
+    Some((request, form::print(&pairs)))
+}
+
+pub(crate) async fn sign_in_page(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+    let query = form::read(query.unwrap_or_default().as_bytes());
+    let waiting = waiting(&app, form::get(&query, "then")).await;
+    let hint = waiting
+        .as_ref()
+        .and_then(|(request, _)| request.login_hint())
+        .unwrap_or_default();
+    sign_in_form(&app, StatusCode::OK, waiting.as_ref(), hint, None)
+}
+
+fn sign_in_form(
+    app: &App,
+    status: StatusCode,
+    waiting: Option<&(AuthorizationRequest, String)>,
+    address: &str,
+    error: Option<&str>,
+) -> Response {
+    let name = waiting.map(|(request, _)| &*request.client().name);
+    let then = waiting.map_or("", |(_, then)| then);
+    let mut response = show(
+        status,
+        &SignIn {
+            site: &app.site,
+            app: name,
+            error,
+            address,
+            then,
+        },
+    );
+    let next = waiting.map(|(request, _)| request.redirect_uri());
+    response
+        .headers_mut()
+        .insert(CONTENT_SECURITY_POLICY, headers::policy(next));
+    response
+}
+
+pub(crate) async fn sign_in(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let form = form::read(&body);
+    let waiting = waiting(&app, form::get(&form, "then")).await;
+    let (address, password) = (
+        form::get(&form, "address").trim(),
+        form::get(&form, "password"),
+    );
+    let identity = identity_for(&app, peer);
+    let person = match identity.web_sign_in(address, password, app.now()).await {
+        Ok(person) => person,
+        Err(refusal) => {
+            tracing::info!(address, cause = refusal.cause, "web sign-in refused");
+            let (status, error) = match refusal.kind {
+                RefusalKind::TooManyAttempts => (
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many attempts. Please wait a little before you try again.",
+                ),
+                RefusalKind::Temporary => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The server could not check this just now. Please try again.",
+                ),
+                _ => (
+                    StatusCode::FORBIDDEN,
+                    "This address and password do not belong together. Please check both.",
+                ),
+            };
+            return sign_in_form(&app, status, waiting.as_ref(), address, Some(error));
+        }
+    };
+    // A new session for every sign-in; the one before, if any, is over.
+    if let Some(old) = session::cookie(&headers)
+        && let Err(fault) = app.web.identity.close_session(old).await
+    {
+        return failed(&app, &fault);
+    }
+    let session = match app.web.identity.open_session(&person, app.now()).await {
+        Ok(session) => session,
+        Err(fault) => return failed(&app, &fault),
+    };
+    let next = waiting.map_or_else(
+        || "/".to_owned(),
+        |(_, then)| format!("/o/oauth2/v2/auth?{then}"),
+    );
+    let mut response = go(&next);
+    response
+        .headers_mut()
+        .insert(SET_COOKIE, session::set(Some(&session)));
+    response
+}
+
+fn identity_for(app: &App, peer: Option<Extension<Peer>>) -> Identity {
+    match peer {
+        Some(Extension(Peer(address))) => app.web.identity.from_peer(address),
+        None => app.web.identity.clone(),
+    }
+}
+
+pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
+    if let Some(session) = session::cookie(&headers)
+        && let Err(fault) = app.web.identity.close_session(session).await
+    {
+        return failed(&app, &fault);
+    }
+    let mut response = go("/");
+    response
+        .headers_mut()
+        .insert(SET_COOKIE, session::set(None));
+    response
+}
+
+pub(crate) async fn not_found(State(app): State<App>) -> Response {
+    message(
+        &app,
+        StatusCode::NOT_FOUND,
+        "There is no such page",
+        &["The address may be mistyped."],
+        None,
+    )
+}
+
+/// Assets change with the program only.
+fn asset(kind: &'static str, text: &'static str) -> Response {
+    (
+        [
+            (CONTENT_TYPE, kind),
+            (CACHE_CONTROL, "public, max-age=3600"),
+        ],
+        text,
+    )
+        .into_response()
+}
+
+pub(crate) async fn style() -> Response {
+    asset(
+        "text/css; charset=utf-8",
+        include_str!("../assets/style.css"),
+    )
+}
+
+pub(crate) async fn icon() -> Response {
+    asset("image/svg+xml", include_str!("../assets/icon.svg"))
+}
