@@ -279,6 +279,7 @@ fn story(what: &What, clock: &Clock) -> Vec<(&'static str, String)> {
                 .trim_start_matches("accepted ")
                 .to_owned(),
         )],
+        What::Captured { .. } => vec![("captured", sentence(what, clock))],
         What::Failed { command, cause } => vec![("failed", format!("{command}: {cause}"))],
         What::Closed { reason } => vec![("ended", (*reason).to_owned())],
     }
@@ -330,6 +331,10 @@ fn sentence(what: &What, clock: &Clock) -> String {
             "accepted 1 message, {bytes} bytes, to {}, {id}",
             to.join(" ")
         ),
+        What::Captured { to, id } => format!(
+            "kept in the captured outbox, not sent: to {}, {id}",
+            to.join(" ")
+        ),
         What::Failed { command, cause } => format!("{command} failed: {cause}"),
         What::Closed { reason } => format!("ended: {reason}"),
     }
@@ -375,6 +380,7 @@ fn fields(event: &Event) -> Map<String, Value> {
         What::Accepted { bytes, to, id } => {
             json!({"event": "accepted", "bytes": bytes, "to": to, "id": id})
         }
+        What::Captured { to, id } => json!({"event": "captured", "to": to, "id": id}),
         What::Failed { command, cause } => {
             json!({"event": "failed", "command": command, "cause": cause})
         }

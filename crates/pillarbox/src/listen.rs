@@ -93,6 +93,17 @@ pub fn open_all(wanted: &[Wanted], try_instead: &str) -> Result<Vec<Open>, Failu
         .collect()
 }
 
+/// The port of each service: that of its first address.
+pub fn ports(open: &[Open]) -> Vec<(Service, u16)> {
+    let mut ports: Vec<(Service, u16)> = Vec::new();
+    for open in open {
+        if !ports.iter().any(|(service, _)| *service == open.service) {
+            ports.push((open.service, open.address.port()));
+        }
+    }
+    ports
+}
+
 /// Opens every wanted service on both loopback addresses, on ports chosen by `port`; 0 is any free one.
 pub fn open_loopback(
     wanted: impl Fn(Service) -> bool,

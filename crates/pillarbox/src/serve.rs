@@ -70,6 +70,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
     let is_development = plan.development.is_some();
     let settings = identity_config(&plan.config, is_development);
     let identity = Identity::open(store.clone(), settings, random::source(), clock.wall()).await?;
+    let listening = listen::ports(&plan.listeners);
     let naming = if is_development {
         Naming::Gmail
     } else {
@@ -92,7 +93,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
         sessions: house::first_session(),
     });
     let (alive, gone) = mpsc::channel(1);
-    let services = Services::new(&house, &tls, alive)?;
+    let services = Services::open(&house, &tls, &listening, alive).await?;
     let mut tasks = JoinSet::new();
     for open in plan.listeners {
         tasks.spawn(services.clone().accept(open));
@@ -301,12 +302,7 @@ async fn people(
     let (_, app_password) = identity
         .add_app_password(&account, VARIABLES, clock.wall())
         .await?;
-    let mut ports: Vec<(Service, u16)> = Vec::new();
-    for open in &plan.listeners {
-        if !ports.iter().any(|(service, _)| *service == open.service) {
-            ports.push((open.service, open.address.port()));
-        }
-    }
+    let ports = listen::ports(&plan.listeners);
     Ok(Development {
         ports,
         ca: ca.to_owned(),

@@ -1,13 +1,21 @@
 //! From an accepted connection to the conversation or the pages that serve it.
 
+use crate::config::{self, Mechanism};
 use crate::doors::{Doors, Inside};
-use crate::driver::{self, Driver};
+use crate::driver::{self, Driver, Wire};
 use crate::house::House;
 use crate::journal::Level;
 use crate::listen::{Open, Service};
+use crate::random;
 use crate::tls;
-use anyhow::Result;
+use crate::web::Web;
+use anyhow::{Context, Result};
+use pillarbox_delivery::{Delivery, Outbox};
+use pillarbox_protocols::events;
 use pillarbox_protocols::sessions::{Protocol, Seat};
+use pillarbox_protocols::smtp::Role;
+use pillarbox_protocols::{imap, pop3, smtp};
+use pillarbox_wire::sasl;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +25,11 @@ use tokio::sync::mpsc;
 /// How long accepting pauses when the system has no more files or memory; those waiting stay in the backlog.
 const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(50);
 
+/// The product's name on the wire.
+const PRODUCT: &str = "Pillarbox";
+/// The word behind the session token in SMTP's replies (wire §5.1).
+const SOURCE: &str = "pillarbox";
+
 /// All services of a server. Cheap to clone.
 #[derive(Clone)]
 pub struct Services(Arc<Inner>);
@@ -24,6 +37,10 @@ pub struct Services(Arc<Inner>);
 struct Inner {
     house: Arc<House>,
     driver: Driver,
+    imap: Arc<imap::Context>,
+    pop3: Arc<pop3::Context>,
+    smtp: Arc<smtp::Context>,
+    web: Web,
     doors: [Doors; Service::ALL.len()],
     /// Held by every connection; see [`crate::serve::Running`].
     alive: mpsc::Sender<()>,
@@ -31,17 +48,26 @@ struct Inner {
 
 impl Services {
     /// What connections need, made once.
-    pub fn new(house: &Arc<House>, tls: &tls::Configs, alive: mpsc::Sender<()>) -> Result<Self> {
+    pub async fn open(
+        house: &Arc<House>,
+        tls: &tls::Configs,
+        listening: &[(Service, u16)],
+        alive: mpsc::Sender<()>,
+    ) -> Result<Self> {
         let driver = Driver {
             clock: house.clock.clone(),
             tls: tls.mail.clone(),
             limits: driver::Limits::default(),
         };
-        let doors = std::array::from_fn(|_| Doors::new(crate::doors::Limits::default()));
+        let delivery = delivery(house).await.context("mail cannot be delivered")?;
         Ok(Self(Arc::new(Inner {
-            house: house.clone(),
             driver,
-            doors,
+            imap: Arc::new(imap_context(house)),
+            pop3: Arc::new(pop3_context(house)),
+            smtp: Arc::new(smtp_context(house, delivery)),
+            web: pages(house, listening, tls),
+            doors: std::array::from_fn(|_| Doors::new(crate::doors::Limits::default())),
+            house: house.clone(),
             alive,
         })))
     }
@@ -105,7 +131,52 @@ async fn connection(
 
 impl Inner {
     async fn talk(&self, service: Service, socket: TcpStream, peer: SocketAddr) {
-        let _ = (service, socket, peer, &self.driver);
+        let (driver, ip) = (&self.driver, peer.ip().to_canonical());
+        let now = || self.house.clock.now();
+        match service {
+            Service::Imap => {
+                let Ok(wire) = driver.handshake(socket).await else {
+                    return;
+                };
+                let seat = self.seat(Protocol::Imap, peer);
+                let conversation = imap::Conversation::new(self.imap.clone(), seat, ip, now());
+                driver.drive(conversation, wire).await;
+            }
+            Service::Pop => {
+                let Ok(wire) = driver.handshake(socket).await else {
+                    return;
+                };
+                let seat = self.seat(Protocol::Pop3, peer);
+                let conversation = pop3::Conversation::new(self.pop3.clone(), seat, ip, now());
+                driver.drive(conversation, wire).await;
+            }
+            Service::Smtps => {
+                let Ok(wire) = driver.handshake(socket).await else {
+                    return;
+                };
+                self.talk_smtp(Role::Submission, wire, peer).await;
+            }
+            Service::Submission => {
+                self.talk_smtp(Role::SubmissionStartTls, Wire::Plain(socket), peer)
+                    .await;
+            }
+            Service::Incoming => {
+                self.talk_smtp(Role::Incoming { tls: true }, Wire::Plain(socket), peer)
+                    .await;
+            }
+            Service::Web => {
+                let stopping = self.house.stopping.subscribe();
+                self.web.serve(socket, peer, stopping).await;
+            }
+        }
+    }
+
+    async fn talk_smtp(&self, role: Role, wire: Wire, peer: SocketAddr) {
+        let seat = self.seat(role.protocol(), peer);
+        let ip = peer.ip().to_canonical();
+        let now = self.house.clock.now();
+        let conversation = smtp::Conversation::new(self.smtp.clone(), role, seat, ip, now);
+        self.driver.drive(conversation, wire).await;
     }
 
     /// A place in the registry for a new connection.
@@ -118,4 +189,140 @@ impl Inner {
             self.house.clock.wall(),
         )
     }
+}
+
+async fn delivery(house: &House) -> Result<Delivery, pillarbox_store::mail::StoreError> {
+    let config = &house.config;
+    let settings = pillarbox_delivery::Config {
+        domains: vec![config.domain.clone()],
+        outbox: match &house.development {
+            Some(_) => Outbox::Captured(format!("outbox@{}", config.domain)),
+            None => Outbox::Refuse,
+        },
+        ..pillarbox_delivery::Config::new(&config.host, PRODUCT)
+    };
+    Delivery::open(
+        house.store.clone(),
+        settings,
+        random::source(),
+        house.clock.wall(),
+    )
+    .await
+}
+
+fn imap_context(house: &House) -> imap::Context {
+    let config = &house.config;
+    imap::Context {
+        store: house.store.clone(),
+        identity: house.identity.clone(),
+        limits: imap::Limits {
+            connections_of_account_max: config.imap_per_account,
+            session: config.imap_session,
+            ..imap::Limits::default()
+        },
+        journal: journal(house),
+        product: PRODUCT.into(),
+        vendor: PRODUCT.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        help_url: help_url(config),
+        issuer: config.issuer(),
+        mechanisms: mechanisms(
+            config
+                .imap_mechanisms
+                .as_ref()
+                .unwrap_or(&config.mechanisms),
+        ),
+    }
+}
+
+fn pop3_context(house: &House) -> pop3::Context {
+    let config = &house.config;
+    pop3::Context {
+        store: house.store.clone(),
+        identity: house.identity.clone(),
+        limits: pop3::Limits {
+            session: config.pop_session,
+            ..pop3::Limits::default()
+        },
+        journal: journal(house),
+        product: PRODUCT.into(),
+        help_url: help_url(config),
+        issuer: config.issuer(),
+        mechanisms: mechanisms(config.pop_mechanisms.as_ref().unwrap_or(&config.mechanisms)),
+    }
+}
+
+fn smtp_context(house: &House, delivery: Delivery) -> smtp::Context {
+    let config = &house.config;
+    smtp::Context {
+        delivery,
+        identity: house.identity.clone(),
+        limits: smtp::Limits {
+            message_bytes_max: on_the_wire(config.message_octets),
+            recipients_max: config.recipients,
+            session: config.smtp_session,
+            ..smtp::Limits::default()
+        },
+        journal: journal(house),
+        host: config.host.clone(),
+        source: SOURCE.into(),
+        help_url: help_url(config),
+        issuer: config.issuer(),
+        mechanisms: mechanisms(
+            config
+                .smtp_mechanisms
+                .as_ref()
+                .unwrap_or(&config.mechanisms),
+        ),
+    }
+}
+
+/// Attachments in base64, 57 octets a line of 78, with room for headers: 25 MiB become SIZE 35882577 (wire §5.1).
+fn on_the_wire(octets: u64) -> u64 {
+    octets.div_ceil(57) * 78 + 10_221
+}
+
+fn pages(house: &House, listening: &[(Service, u16)], tls: &tls::Configs) -> Web {
+    let port = |service| {
+        listening
+            .iter()
+            .find(|(other, _)| *other == service)
+            .map(|(_, port)| *port)
+    };
+    let clock = house.clock.clone();
+    let web = pillarbox_web::Web {
+        identity: house.identity.clone(),
+        store: house.store.clone(),
+        clock: Arc::new(move || clock.wall()),
+        product: PRODUCT.into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        dev: house.development.is_some(),
+        mail: pillarbox_web::MailServices {
+            host: house.config.host.clone(),
+            imap: port(Service::Imap),
+            pop: port(Service::Pop),
+            smtps: port(Service::Smtps),
+            submission: port(Service::Submission),
+        },
+    };
+    Web::new(pillarbox_web::router(web), tls.web.clone())
+}
+
+fn journal(house: &House) -> events::Journal {
+    let journal = house.journal.clone();
+    Arc::new(move |event| journal.event(event))
+}
+
+fn help_url(config: &config::Config) -> String {
+    format!("{}/help", config.issuer())
+}
+
+fn mechanisms(configured: &[Mechanism]) -> Vec<sasl::Mechanism> {
+    let one = |mechanism: &Mechanism| match mechanism {
+        Mechanism::XOAuth2 => sasl::Mechanism::Xoauth2,
+        Mechanism::OAuthBearer => sasl::Mechanism::OauthBearer,
+        Mechanism::Plain => sasl::Mechanism::Plain,
+        Mechanism::Login => sasl::Mechanism::Login,
+    };
+    configured.iter().map(one).collect()
 }
