@@ -45,7 +45,7 @@ impl Sasl {
     /// LOGIN. `Err` if the name or the password cannot be one.
     pub fn login(tag: Tag, user: &str, password: &[u8]) -> Result<Self, Self> {
         let (exchange, _) = Exchange::start(pillarbox_wire::sasl::Mechanism::Plain, None);
-        let mut sasl = Self {
+        let sasl = Self {
             login: true,
             ..Self::new(tag, exchange)
         };

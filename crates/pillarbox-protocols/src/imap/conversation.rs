@@ -712,8 +712,6 @@ impl Conversation {
         let signed = Signed {
             context,
             account,
-            principal,
-            peer: self.peer,
             utf8: false,
             condstore: false,
         };

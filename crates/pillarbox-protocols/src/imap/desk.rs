@@ -2,9 +2,7 @@
 
 use super::Context;
 use super::view::View;
-use pillarbox_oauth::Principal;
 use pillarbox_store::mail::Account;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The authenticated state of RFC 3501 §3, and with a view the selected state.
@@ -21,10 +19,6 @@ pub struct Signed {
     pub context: Arc<Context>,
     /// Whose mail it is.
     pub account: Account,
-    /// What was checked.
-    pub principal: Principal,
-    /// The client's address.
-    pub peer: IpAddr,
     /// ENABLE UTF8=ACCEPT was sent (RFC 6855 §3).
     pub utf8: bool,
     /// A CONDSTORE-enabling command was sent (RFC 7162 §3.1).

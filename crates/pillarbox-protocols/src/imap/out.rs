@@ -22,13 +22,9 @@ impl Out {
     }
 
     /// How many bytes wait to be sent.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.bytes + self.tail.len()
-    }
-
-    /// Nothing to send.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// The pieces, none empty.

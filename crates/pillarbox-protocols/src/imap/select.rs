@@ -49,6 +49,9 @@ pub async fn run(
         .iter()
         .map(|keyword| (*keyword).into())
         .collect();
+    for keyword in &signed.account.keywords().await? {
+        print::add_keyword(&mut view.keywords, keyword);
+    }
     print::flags_lists(&view, out);
     out.line(format_args!(
         "* OK [UIDVALIDITY {}] UIDs valid.",

@@ -83,7 +83,7 @@ impl Task {
                 }
             },
             Stage::Tell(reply) => self.tell(reply, desk, out, &mut fault).await,
-            work => match work_on(work, desk, self.now, out).await {
+            work => match work_on(work, &self.tag.clone(), desk, self.now, out).await {
                 Ok(Worked::More(next)) => next,
                 Ok(Worked::Done(reply)) => self.tell(reply, desk, out, &mut fault).await,
                 Err(refused) if refused.kind == Kind::Broken => {
@@ -121,12 +121,13 @@ impl Task {
 
 async fn work_on(
     stage: Stage,
+    tag: &Tag,
     desk: &mut Desk,
     now: Millis,
     out: &mut Out,
 ) -> Result<Worked, Refused> {
     match stage {
-        Stage::Begin(body) => begin(*body, desk, now, out).await,
+        Stage::Begin(body) => begin(*body, tag, desk, now, out).await,
         Stage::Append(upload) => append::store(*upload, &mut desk.signed, now).await,
         Stage::Fetch(fetch) => {
             let (signed, view) = selected(desk)?;
@@ -144,7 +145,13 @@ async fn work_on(
     }
 }
 
-async fn begin(body: Body, desk: &mut Desk, now: Millis, out: &mut Out) -> Result<Worked, Refused> {
+async fn begin(
+    body: Body,
+    tag: &Tag,
+    desk: &mut Desk,
+    now: Millis,
+    out: &mut Out,
+) -> Result<Worked, Refused> {
     match body {
         Body::Noop => success(),
         Body::Enable(names) => enable::run(&names, desk, out),
@@ -174,13 +181,14 @@ async fn begin(body: Body, desk: &mut Desk, now: Millis, out: &mut Out) -> Resul
         }
         body => {
             let (signed, view) = selected(desk)?;
-            begin_selected(body, signed, view, now, out).await
+            begin_selected(body, tag, signed, view, now, out).await
         }
     }
 }
 
 async fn begin_selected(
     body: Body,
+    tag: &Tag,
     signed: &mut Signed,
     view: &mut View,
     now: Millis,
@@ -192,7 +200,7 @@ async fn begin_selected(
         Body::UidExpunge(messages) => expunge::run(Some(&messages), signed, view, now, out).await,
         Body::Fetch(command) => fetch::Fetch::begin(command, signed, view, now, out).await,
         Body::Store(command) => store::Store::begin(command, signed, view, now, out).await,
-        Body::Search(command) => search::Search::begin(command, signed, view, now, out).await,
+        Body::Search(command) => search::Search::begin(command, tag, signed, view, now, out).await,
         Body::Copy(transfer) => copy::copy(&transfer, signed, view, now).await,
         Body::Move(transfer) => copy::r#move(&transfer, signed, view, now, out).await,
         _ => Err(Refused::bad("Unknown command")),

@@ -542,7 +542,7 @@ mod tests {
             Ok(vec![(9, 9)])
         );
         assert_eq!(
-            super::View::messages_of(&self::view(&[]), &set("1:*"), By::Sequence),
+            View::messages_of(&self::view(&[]), &set("1:*"), By::Sequence),
             Ok(vec![])
         );
     }
