@@ -10,7 +10,8 @@
 //! given ada has 3 messages in INBOX       small numbered ones
 //! given ada sets imap off                 see World::set
 //! given token old of ada expired          also: revoked, lifetime 60s, scope X; to be used as $xoauth2(ada, old)
-//! C: a1 NOOP                              connection 1 sends this line and CRLF; `C~` sends it without CRLF
+//! C: a1 NOOP                              connection 1 sends this line and CRLF; `C~` sends it without CRLF; lines
+//!                                         without an `S:` between them are sent as one
 //! S: a1 OK ...                            and says exactly these lines; `...` is any text, `$name` remembers and recalls
 //! 2C: / 2S:                               a second connection; it opens when first named
 //! S: (closed)                             the server closes
@@ -226,6 +227,7 @@ impl Player {
         let mut world = World::new().await;
         let mut lines: Vec<Line> = Vec::new();
         let mut known = pattern::Known::default();
+        let mut pipelined: Vec<u8> = Vec::new();
         for (index, item) in script.items.iter().enumerate() {
             let at = |text: String| format!("line {}: {text}", item.line);
             match &item.what {
@@ -244,8 +246,15 @@ impl Player {
                     }
                     let mut bytes = world.expand(text, &known).await.map_err(at)?;
                     bytes.extend_from_slice(if *line_end { b"\r\n" } else { b"" });
-                    self.send(&world, line, &bytes).await;
-                    self.settle(&world, &mut lines).await;
+                    pipelined.extend_from_slice(&bytes);
+                    let goes_on = script.items.get(index + 1).is_some_and(|next| {
+                        matches!(&next.what, Item::Send { connection: other, .. } if other == connection)
+                    });
+                    if !goes_on {
+                        self.send(&world, line, &std::mem::take(&mut pipelined))
+                            .await;
+                        self.settle(&world, &mut lines).await;
+                    }
                 }
                 Item::Expect {
                     connection,
