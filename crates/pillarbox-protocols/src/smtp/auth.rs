@@ -111,6 +111,7 @@ impl Conversation {
             mut sign_in,
             outcome,
         } = checked;
+        self.doing = Doing::Commands;
         let (kind, cause) = match outcome {
             Err(Refusal { kind, cause }) => (kind, cause),
             Ok((_, settings)) if settings.suspended => {

@@ -1,0 +1,27 @@
+# wire §6: shutdown; a message under way gets three seconds
+S: ...
+C: EHLO x
+S: 250-smtp.example.com at your service, [203.0.113.7]
+S: 250-SIZE 35882577
+S: 250-8BITMIME
+S: 250-AUTH LOGIN PLAIN XOAUTH2 OAUTHBEARER
+S: 250-ENHANCEDSTATUSCODES
+S: 250-PIPELINING
+S: 250-CHUNKING
+S: 250 SMTPUTF8
+C: AUTH XOAUTH2 $xoauth2(ada)
+S: 235 2.7.0 Accepted
+2S: ...
+C: MAIL FROM:<ada@example.com>
+S: 250 2.1.0 OK t-1 - pillarbox
+C: RCPT TO:<bob@example.com>
+S: 250 2.1.5 OK t-1 - pillarbox
+C: DATA
+S: 354 Go ahead t-1 - pillarbox
+C: From: ada@example.com
+@shutdown
+2S: 421 4.3.0 Temporary System Problem. Try again later t-2 - pillarbox
+2S: (closed)
+@mono +3s
+S: 421 4.3.0 Temporary System Problem. Try again later t-1 - pillarbox
+S: (closed)
