@@ -58,6 +58,7 @@ set header_cache=""
 set sleep_time=0
 set quit=yes
 set confirmappend=no
+set confirmcreate=no
 set abort_nosubject=no
 set mail_check=1
 """)

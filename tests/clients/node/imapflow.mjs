@@ -15,6 +15,7 @@ const bad = client('wrong')
 try {
   await bad.connect()
 } catch (error) {
+  bad.close()
   seen.refused = { authenticationFailed: error.authenticationFailed, oauthError: error.oauthError }
 }
 
