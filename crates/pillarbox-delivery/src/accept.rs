@@ -4,7 +4,7 @@
 use crate::line_ends::LineEnds;
 use crate::top::{Author, Changes, Top, is_complete};
 use crate::unfinished::Id;
-use crate::{Delivery, Destination, Refused, Trace, join, trace};
+use crate::{Delivery, Destination, Refused, Trace, join, trace, without_tag};
 use bytes::Bytes;
 use pillarbox_store::mail::{
     AccountId, Flags, Intake, Millis, NewMessage, Received, Role, Store, StoreError, SystemFlags,
@@ -385,7 +385,8 @@ impl Acceptance {
 }
 
 impl Delivery {
-    /// Whether an address is the account's or one of its aliases, whatever its letter case (wire §5.5).
+    /// Whether an address is the account's or one of its aliases, whatever its letter case (wire §5.5), with a tag or
+    /// without (`ada+tag@...`): what is delivered to the account may be its author.
     async fn is_own(
         &self,
         other: &str,
@@ -395,7 +396,14 @@ impl Delivery {
         if other.eq_ignore_ascii_case(address) {
             return Ok(true);
         }
-        Ok(self.0.store.account_of(other).await?.as_ref() == Some(account))
+        let store = &self.0.store;
+        if let Some(found) = store.account_of(other).await? {
+            return Ok(found == *account);
+        }
+        match without_tag(other) {
+            Some(plain) => Ok(store.account_of(&plain).await?.as_ref() == Some(account)),
+            None => Ok(false),
+        }
     }
 
     /// The envelope sender "in the same way"; `<>` stays, for receipts must have it (RFC 8098 §3).

@@ -286,15 +286,14 @@ impl Delivery {
             self.domains().extend(domain_of(&normal));
             return Ok(Some(account));
         }
-        let Some((local, domain)) = normal.rsplit_once('@') else {
-            return Ok(None);
-        };
-        if let Some((user, _)) = local.split_once('+')
-            && !user.is_empty()
-            && let Some(account) = store.account_of(&format!("{user}@{domain}")).await?
+        if let Some(plain) = without_tag(&normal)
+            && let Some(account) = store.account_of(&plain).await?
         {
             return Ok(Some(account));
         }
+        let Some((local, domain)) = normal.rsplit_once('@') else {
+            return Ok(None);
+        };
         match local.eq_ignore_ascii_case("postmaster") && self.is_ours(address.domain()) {
             true => self.postmaster(Some(domain)).await,
             false => Ok(None),
@@ -380,4 +379,11 @@ fn domain_of(address: &str) -> Option<String> {
     address
         .rsplit_once('@')
         .map(|(_, domain)| domain.to_lowercase())
+}
+
+/// `ada+tag@...` as `ada@...` (RFC 5233 §1).
+fn without_tag(address: &str) -> Option<String> {
+    let (local, domain) = address.rsplit_once('@')?;
+    let (user, _) = local.split_once('+').filter(|(user, _)| !user.is_empty())?;
+    Some(format!("{user}@{domain}"))
 }

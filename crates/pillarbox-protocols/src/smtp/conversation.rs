@@ -101,7 +101,8 @@ pub struct Conversation {
     refused_recipients: u32,
     peer_left: bool,
     ended: Option<End>,
-    /// When a message under way must be over although the server stops, on the monotonic clock.
+    /// When a message under way must be over although the session's authority or the server has ended, on the monotonic
+    /// clock.
     stops: Option<Duration>,
     /// Why to close once everything is sent.
     closing: Option<&'static str>,
@@ -205,23 +206,27 @@ impl Conversation {
                 .is_some_and(|transaction| transaction.chunks.is_some())
     }
 
-    /// Ends the session if somebody ended it, or if the client has been silent for too long.
+    /// Ends the session if somebody ended it, or if the client has been silent for too long. A message under way may
+    /// come to its end first, but not take for ever.
     fn end_if_due(&mut self) -> bool {
-        match self.ended {
-            Some(End::Revoked) if !self.is_receiving() => {
-                self.say_and_close(replies::EXPIRED, "revoked");
+        let limits = &self.context.limits;
+        let over = match self.ended {
+            Some(End::Shutdown) => Some((replies::STOPPING, "shutting down", limits.stopping)),
+            Some(End::Revoked) => Some((replies::EXPIRED, "revoked", limits.grace)),
+            None if self.is_past_its_end() => {
+                Some((replies::EXPIRED, "session expired", limits.grace))
+            }
+            None => None,
+        };
+        if let Some((line, reason, patience)) = over {
+            let stops = self.now.mono + patience;
+            let stops = self.stops.map_or(stops, |before| before.min(stops));
+            self.stops = Some(stops);
+            let at_once = self.ended.is_some() && !self.is_receiving();
+            if at_once || self.now.mono >= stops {
+                self.say_and_close(line, reason);
                 return true;
             }
-            Some(End::Shutdown) => {
-                let stops = *self
-                    .stops
-                    .get_or_insert(self.now.mono + self.context.limits.stopping);
-                if !self.is_receiving() || self.now.mono >= stops {
-                    self.say_and_close(replies::STOPPING, "shutting down");
-                    return true;
-                }
-            }
-            Some(End::Revoked) | None => {}
         }
         if self.now.mono >= self.patience() {
             self.say_and_close(replies::SILENT, "idle");
@@ -244,6 +249,11 @@ impl Conversation {
             self.stops,
         ];
         deadlines.into_iter().flatten().fold(until, Duration::min)
+    }
+
+    fn is_past_its_end(&self) -> bool {
+        let signed = self.signed.as_ref();
+        signed.is_some_and(|signed| self.now.wall >= signed.until)
     }
 
     /// The session's time is up: told as the reply to the next command outside a transaction; one that was begun in time
@@ -635,7 +645,11 @@ impl Conversation {
         if text.bytes() > limits.message_bytes_max {
             text.too_large();
         }
-        if text.bytes() > limits.dropped_bytes_max {
+        if text.bytes()
+            > limits
+                .message_bytes_max
+                .saturating_add(limits.dropped_bytes_max)
+        {
             self.say_and_close(replies::TOO_LARGE, "a message without end");
             return true;
         }

@@ -11,7 +11,7 @@ pub struct Limits {
     pub endless_line_bytes: u64,
     /// Octets of a message: what SIZE announces (wire §5.1).
     pub message_bytes_max: u64,
-    /// Octets of a message that are read and dropped before the connection is closed instead of answered in order.
+    /// Octets beyond that which are read and dropped before the connection is closed instead of answered in order.
     pub dropped_bytes_max: u64,
     /// Recipients of a message (wire §5.3).
     pub recipients_max: usize,
@@ -33,7 +33,8 @@ pub struct Limits {
     pub message: Duration,
     /// The longest session, whatever opened it.
     pub session: Duration,
-    /// How long a transaction that was begun in time may go on after the session's end (wire §6: about five minutes).
+    /// How long a transaction or a message that was begun in time may go on after the session's end (wire §6: about five
+    /// minutes).
     pub grace: Duration,
     /// How long a message under way may go on when the server stops.
     pub stopping: Duration,
