@@ -141,18 +141,21 @@ async fn ask(
 
 fn in_words(request: &AuthorizationRequest) -> Vec<&'static str> {
     let mut lines = Vec::new();
-    for scope in request.scopes().iter() {
-        match scope {
-            Scope::Mail => {
-                lines.extend(["Read, write and delete all your mail", "Send mail as you"])
-            }
-            Scope::OpenId => lines.push("Know that it is you who signs in"),
-            Scope::Email => lines.push("See your mail address"),
-            Scope::Profile => lines.push("See your name"),
+    // What weighs most comes first.
+    if request.scopes().has(Scope::Mail) {
+        lines.extend(["Read, write and delete all your mail", "Send mail as you"]);
+    }
+    for (scope, line) in [
+        (Scope::OpenId, "Know that it is you who signs in"),
+        (Scope::Email, "See your mail address"),
+        (Scope::Profile, "See your name"),
+    ] {
+        if request.scopes().has(scope) {
+            lines.push(line);
         }
     }
     if request.offline() {
-        lines.push("Go on doing this while you are away, until you remove it");
+        lines.push("Go on doing this while you are away, until it is revoked");
     }
     lines
 }
