@@ -56,6 +56,10 @@ impl Default for Limits {
 /// Octets read at once: four TLS records, and few calls for a long literal. One buffer a thread, not a connection.
 const SCRATCH_OCTETS: usize = 64 * 1_024;
 
+/// Steps of a conversation whose peer is gone: it may finish what it has begun and note its end, but not stream gigabytes
+/// to nobody.
+const STEPS_AFTER_THE_PEER: usize = 1_000;
+
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_OCTETS].into());
 }
@@ -99,7 +103,20 @@ impl Driver {
     async fn talk<C: Conversation>(&self, conversation: &mut C, line: &mut Line) {
         let mut moved = self.clock.moved();
         let mut told = false;
+        let mut steps_left = STEPS_AFTER_THE_PEER;
         loop {
+            if line.broken {
+                if !line.peer_left {
+                    line.peer_left = true;
+                    conversation.receive(&[]);
+                }
+                steps_left -= 1;
+                if steps_left == 0 {
+                    return;
+                }
+                // Nothing below waits any more, and others want their turn.
+                tokio::task::consume_budget().await;
+            }
             match conversation.advance(self.clock.now()) {
                 Step::Send(bytes) => line.send(bytes).await,
                 Step::Run(job) => {
@@ -117,13 +134,11 @@ impl Driver {
                 }
                 Step::Read(until) => {
                     line.flush().await;
-                    if line.peer_left {
-                        return; // It was told so and wants more all the same.
+                    if line.broken && !line.peer_left {
+                        continue; // first it hears of it
                     }
-                    if line.broken {
-                        line.peer_left = true;
-                        conversation.receive(&[]);
-                        continue;
+                    if line.peer_left {
+                        return; // it was told, and wants more all the same
                     }
                     self.wait(conversation, line, until, &mut moved, &mut told)
                         .await;
@@ -356,3 +371,6 @@ impl Buf for Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
