@@ -4,9 +4,10 @@ use super::desk::Signed;
 use super::out::Out;
 use super::refuse::Refused;
 use super::store::{read_only, uids_of};
+use super::sync;
 use super::task::Worked;
 use super::view::View;
-use pillarbox_store::mail::{Copied, MailboxId, Millis, StoreError, Uid};
+use pillarbox_store::mail::{self, Copied, Millis, Role, StoreError, Uid};
 use pillarbox_wire::imap::Mailbox;
 use pillarbox_wire::imap::command::Transfer;
 use std::fmt::Write;
@@ -22,7 +23,20 @@ pub async fn copy(
     if uids.is_empty() {
         return Ok(Worked::Done("OK Success".into()));
     }
-    let copied = signed.account.copy(view.mailbox, &uids, target, now).await;
+    sync::absorb(signed, view).await?;
+    let before = view.version();
+    let copied = signed
+        .account
+        .copy(view.mailbox, &uids, target.id, now)
+        .await;
+    if let Ok(copied) = &copied
+        && !signed.condstore
+        && copied.version <= before + 1
+        && matches!(target.role, None | Some(Role::Important))
+    {
+        // A label more changes the mod-sequence and no flag: who does not count mod-sequences need not be told.
+        view.shown(uids.iter().map(|uid| (*uid, copied.version)));
+    }
     reply(copied, &transfer.to)
 }
 
@@ -43,7 +57,7 @@ pub async fn r#move(
     }
     let moved = signed
         .account
-        .r#move(view.mailbox, &uids, target, now)
+        .r#move(view.mailbox, &uids, target.id, now)
         .await;
     reply(moved, &transfer.to)
 }
@@ -52,10 +66,10 @@ async fn prepare(
     transfer: &Transfer,
     signed: &Signed,
     view: &View,
-) -> Result<(Vec<Uid>, MailboxId), Refused> {
+) -> Result<(Vec<Uid>, mail::Mailbox), Refused> {
     let uids = uids_of(&transfer.messages, transfer.by, view)?;
     match signed.account.mailbox(transfer.to.as_str()).await? {
-        Some(known) if known.visible => Ok((uids, known.id)),
+        Some(known) if known.visible => Ok((uids, known)),
         _ => Err(Refused::try_create(transfer.to.as_str())),
     }
 }

@@ -90,7 +90,8 @@ impl Search {
             self.reply(signed, view, out);
             return Ok(Worked::Done("OK SEARCH completed (Success)".into()));
         }
-        for row in super::fetch::seen_rows(signed, view, &ranges).await? {
+        let (_, rows) = signed.account.rows(view.mailbox, &ranges).await?;
+        for row in rows {
             match self.expr.of(
                 &Subject {
                     row: &row,

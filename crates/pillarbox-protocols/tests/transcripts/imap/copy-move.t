@@ -16,8 +16,6 @@ S: a1 OK [READ-WRITE] INBOX selected. (Success)
 C: a2 CREATE Receipts
 S: a2 OK Success
 C: a3 COPY 1:2 Receipts
-S: * 1 FETCH (FLAGS (\Recent))
-S: * 2 FETCH (FLAGS (\Recent))
 S: a3 OK [COPYUID ... 1:2 1:2] (Success)
 C: a4 COPY 1 Nowhere
 S: a4 NO [TRYCREATE] Unknown Mailbox: Nowhere (Failure)

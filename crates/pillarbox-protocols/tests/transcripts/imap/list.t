@@ -88,11 +88,9 @@ C: b8 NAMESPACE
 S: * NAMESPACE (("" "/")) NIL NIL
 S: b8 OK Success
 C: b9 GETQUOTAROOT INBOX
-S: * QUOTAROOT "INBOX" ""
-S: * QUOTA "" ()
+S: * QUOTAROOT "INBOX"
 S: b9 OK Success
 C: c1 GETQUOTA ""
-S: * QUOTA "" ()
-S: c1 OK Success
+S: c1 NO [NONEXISTENT] Unknown quota root (Failure)
 C: c2 GETQUOTA other
 S: c2 NO [NONEXISTENT] Unknown quota root (Failure)

@@ -9,12 +9,12 @@ C: a0 LOGIN ada@example.com $app(ada)
 S: * CAPABILITY ...
 S: a0 OK ada@example.com authenticated (Success)
 C: a1 STATUS INBOX (MESSAGES RECENT UIDNEXT UIDVALIDITY UNSEEN)
-S: * STATUS "INBOX" (MESSAGES 3 RECENT 3 UIDNEXT 4 UIDVALIDITY 1772442904 UNSEEN 2)
+S: * STATUS "INBOX" (MESSAGES 3 RECENT 3 UIDNEXT 4 UIDVALIDITY ... UNSEEN 2)
 S: a1 OK Success
 C: a4 EXAMINE inbox
 S: * FLAGS (\Answered \Flagged \Draft \Deleted \Seen $NotPhishing $Phishing Fancy)
 S: * OK [PERMANENTFLAGS ()] No flags permitted.
-S: * OK [UIDVALIDITY 1772442904] UIDs valid.
+S: * OK [UIDVALIDITY ...] UIDs valid.
 S: * 3 EXISTS
 S: * 3 RECENT
 S: * OK [UIDNEXT 4] Predicted next UID.
@@ -23,7 +23,7 @@ S: a4 OK [READ-ONLY] INBOX selected. (Success)
 C: a5 SELECT INBOX
 S: * FLAGS (\Answered \Flagged \Draft \Deleted \Seen $NotPhishing $Phishing Fancy)
 S: * OK [PERMANENTFLAGS (\Answered \Flagged \Draft \Deleted \Seen $NotPhishing $Phishing Fancy \*)] Flags permitted.
-S: * OK [UIDVALIDITY 1772442904] UIDs valid.
+S: * OK [UIDVALIDITY ...] UIDs valid.
 S: * 3 EXISTS
 S: * 3 RECENT
 S: * OK [UIDNEXT 4] Predicted next UID.
@@ -37,7 +37,7 @@ S: a7 OK Returned to authenticated state. (Success)
 C: a8 SELECT INBOX (CONDSTORE)
 S: * FLAGS (\Answered \Flagged \Draft \Deleted \Seen $NotPhishing $Phishing Fancy)
 S: * OK [PERMANENTFLAGS (\Answered \Flagged \Draft \Deleted \Seen $NotPhishing $Phishing Fancy \*)] Flags permitted.
-S: * OK [UIDVALIDITY 1772442904] UIDs valid.
+S: * OK [UIDVALIDITY ...] UIDs valid.
 S: * 3 EXISTS
 S: * 0 RECENT
 S: * OK [UIDNEXT 4] Predicted next UID.

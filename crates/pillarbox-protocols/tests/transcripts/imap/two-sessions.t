@@ -52,12 +52,12 @@ S: a5 OK Success
 2S: * 3 FETCH (UID 4 FLAGS ())
 2S: b2 OK Success
 2C: b3 SEARCH ALL
-2S: * SEARCH 1 2 3
+2S: * SEARCH 2 3
 2S: b3 OK SEARCH completed (Success)
 2C: b4 STORE 1 +FLAGS (\Seen)
 2S: b4 NO [EXPUNGEISSUED] Some of the messages no longer exist (Failure)
 2C: b5 UID SEARCH ALL
-2S: * SEARCH 1 3 4
+2S: * SEARCH 3 4
 2S: * 1 EXPUNGE
 2S: * 2 EXISTS
 2S: b5 OK SEARCH completed (Success)
