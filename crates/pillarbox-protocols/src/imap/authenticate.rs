@@ -5,7 +5,7 @@ use crate::sign_in;
 use pillarbox_oauth::{Principal, Refusal, RefusalKind, Service};
 use pillarbox_store::mail::{Millis, Settings};
 use pillarbox_wire::imap::Tag;
-use pillarbox_wire::sasl::{Credentials, Dummy, Exchange, Failure, Password, Step};
+use pillarbox_wire::sasl::{Credentials, Dummy, Exchange, Failure, Mechanism, Password, Step};
 use std::net::IpAddr;
 
 /// Over the limit of connections (wire §3.3).
@@ -42,20 +42,23 @@ impl Sasl {
         }
     }
 
-    /// LOGIN. `Err` if the name or the password cannot be one.
-    pub fn login(tag: Tag, user: &str, password: &[u8]) -> Result<Self, Self> {
-        let (exchange, _) = Exchange::start(pillarbox_wire::sasl::Mechanism::Plain, None);
+    /// LOGIN. Not readable if the name or the password cannot be one.
+    pub fn login(tag: Tag, user: &str, password: &[u8]) -> Self {
+        let (exchange, _) = Exchange::start(Mechanism::Plain, None);
         let sasl = Self {
             login: true,
             ..Self::new(tag, exchange)
         };
-        let password = std::str::from_utf8(password)
-            .ok()
-            .and_then(|text| Password::new(None, user, text).ok());
-        match password {
-            Some(password) => Ok(sasl.offering(Credentials::Password(password))),
-            None => Err(sasl),
+        let text = std::str::from_utf8(password).ok();
+        match text.and_then(|text| Password::new(None, user, text).ok()) {
+            Some(password) => sasl.offering(Credentials::Password(password)),
+            None => sasl,
         }
+    }
+
+    /// Whether there is something to check.
+    pub fn is_readable(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// With what the client sent.

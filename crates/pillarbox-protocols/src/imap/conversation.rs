@@ -52,7 +52,7 @@ enum Doing {
     /// The next command.
     Commands,
     /// A SASL response.
-    Sasl(Sasl),
+    Sasl(Box<Sasl>),
     /// `DONE`.
     Idle(Tag),
     /// The message of an APPEND.
@@ -170,40 +170,28 @@ impl Conversation {
     /// Ends the session if its time has come (wire §6). A command that runs may go on a little when its authority ran
     /// out by the clock; a literal is never cut.
     fn end_if_due(&mut self) -> bool {
+        let expired = self.until.is_some_and(|until| self.now.wall >= until);
+        if expired && self.grace_ends.is_none() {
+            self.grace_ends = Some(self.now.mono + self.context.limits.grace);
+        }
         if matches!(&self.doing, Doing::Again(task) if task.is_mid_literal()) {
             return false;
         }
+        let running = matches!(self.doing, Doing::Again(_) | Doing::Job(_));
+        let commanded = running || matches!(self.doing, Doing::Upload(_));
+        let in_grace = commanded && self.grace_ends.is_none_or(|ends| self.now.mono < ends);
         match self.ended {
-            Some(End::Shutdown) => {
-                self.bye("Server shutting down", "shutting down");
-                return true;
-            }
-            Some(End::Revoked) => {
-                self.bye("Session expired, please login again.", "revoked");
-                return true;
-            }
-            None => {}
-        }
-        if self.until.is_some_and(|until| self.now.wall >= until) {
-            let running = matches!(
-                self.doing,
-                Doing::Again(_) | Doing::Job(_) | Doing::Upload(_)
-            );
-            let ends = *self
-                .grace_ends
-                .get_or_insert(self.now.mono + self.context.limits.grace);
-            if !running || self.now.mono >= ends {
+            Some(End::Shutdown) => self.bye("Server shutting down", "shutting down"),
+            Some(End::Revoked) => self.bye("Session expired, please login again.", "revoked"),
+            None if expired && !in_grace => {
                 self.bye("Session expired, please login again.", "session expired");
-                return true;
             }
+            None if !running && self.now.mono >= self.silent_until() => {
+                self.bye("Closed for inactivity", "idle");
+            }
+            None => return false,
         }
-        if !matches!(self.doing, Doing::Again(_) | Doing::Job(_))
-            && self.now.mono >= self.silent_until()
-        {
-            self.bye("Closed for inactivity", "idle");
-            return true;
-        }
-        false
+        true
     }
 
     fn silent_until(&self) -> Duration {
@@ -397,7 +385,7 @@ impl Conversation {
         match std::mem::replace(&mut self.doing, Doing::Commands) {
             Doing::Sasl(mut sasl) => {
                 let step = sasl.exchange.receive(line);
-                self.sasl_step(sasl, step);
+                self.sasl_step(*sasl, step);
             }
             Doing::Idle(tag) if idle::is_done(line) => {
                 self.bad_in_a_row = 0;
@@ -567,7 +555,7 @@ impl Conversation {
             sasl::Step::Challenge(text) => {
                 self.send(format!("+ {text}\r\n"));
                 self.framer.expect_line();
-                self.doing = Doing::Sasl(sasl);
+                self.doing = Doing::Sasl(Box::new(sasl));
             }
             sasl::Step::Check(credentials) => self.check(sasl.offering(credentials)),
             sasl::Step::Done => self.sign_in(sasl),
@@ -591,9 +579,10 @@ impl Conversation {
                 "NO [PRIVACYREQUIRED] Passwords are not accepted here (Failure)",
             );
         }
-        match Sasl::login(tag, user, password) {
-            Ok(sasl) => self.check(sasl),
-            Err(sasl) => self.refused(
+        let sasl = Sasl::login(tag, user, password);
+        match sasl.is_readable() {
+            true => self.check(sasl),
+            false => self.refused(
                 sasl,
                 authenticate::invalid(),
                 "the password cannot be read".into(),
@@ -777,6 +766,10 @@ impl crate::conversation::Conversation for Conversation {
                 Doing::Again(mut task) => {
                     task.now = now.wall;
                     self.start(*task);
+                    // At once: whether the session may end here was asked above, of the task.
+                    if let Doing::Job(job) = std::mem::replace(&mut self.doing, Doing::Waiting) {
+                        return Step::Run(job);
+                    }
                 }
                 Doing::Idle(tag) if self.news => {
                     self.news = false;

@@ -10,7 +10,8 @@ use pillarbox_protocols::sessions::{Protocol, Registry, Seat, Which};
 use pillarbox_store::blob::MemoryBlobs;
 use pillarbox_store::engine::MemoryEngine;
 use pillarbox_store::mail::{
-    AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Store, SystemFlags,
+    AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Random, Store,
+    SystemFlags,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,7 +35,7 @@ pub struct World {
     mono: Duration,
 }
 
-fn random() -> Arc<dyn Fn(&mut [u8]) + Send + Sync> {
+fn random() -> Random {
     let state = AtomicU64::new(1);
     Arc::new(move |bytes| {
         for byte in bytes {

@@ -154,12 +154,17 @@ impl Fetch {
     ) -> Result<Worked, Refused> {
         let limits = &signed.context.limits;
         let (step_bytes, mut messages) = (limits.step_bytes, 0);
+        // A step that began inside a message ends with it: there the session may end (wire §6).
+        let resumed = self.at.is_some();
         loop {
             if out.len() >= step_bytes || messages >= ROWS_OF_BATCH {
                 return Ok(Worked::More(Stage::Fetch(self)));
             }
             if let Some(at) = self.at.take() {
                 self.at = self.go_on(at, signed, out, step_bytes).await?;
+                if resumed && self.at.is_none() {
+                    return Ok(Worked::More(Stage::Fetch(self)));
+                }
             } else if let Some((row, record)) = self.batch.pop_front() {
                 messages += 1;
                 self.message(row, record, signed, view, out);
