@@ -65,6 +65,7 @@ fn replies<'a>(lines: impl Iterator<Item = &'a Vec<u8>>) {
     }
 }
 
+/// What we print is read as one reply with the same code. Printing mends the text, so only the code must be the same.
 fn reply_again(reply: &Reply) {
     let mut out = Vec::new();
     reply.print(&mut out);
@@ -79,9 +80,10 @@ fn reply_again(reply: &Reply) {
     }
     let last = last.expect("a reply ends");
     assert_eq!(
-        (last.code, last.enhanced, last.lines.len()),
-        (reply.code, reply.enhanced, reply.lines.len())
+        (last.code, last.lines.len()),
+        (reply.code, reply.lines.len())
     );
+    assert!(reply.enhanced.is_none() || last.enhanced == reply.enhanced);
 }
 
 fn addresses(bytes: &[u8]) {

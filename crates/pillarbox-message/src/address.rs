@@ -50,7 +50,23 @@ pub fn parse_address_list(value: &[u8], max: usize) -> Vec<Address> {
     if parser.in_group {
         parser.out.push(Address::GroupEnd);
     }
-    parser.out
+    cut(parser.out, max)
+}
+
+/// One step of the parser may make more than one element, so the list may be some too long.
+fn cut(mut list: Vec<Address>, max: usize) -> Vec<Address> {
+    if list.len() <= max {
+        return list;
+    }
+    list.truncate(max);
+    let is_mark = |a: &&Address| !matches!(a, Address::Mailbox { .. });
+    let last_mark = list.iter().rev().find(is_mark);
+    if matches!(last_mark, Some(Address::GroupStart(_)))
+        && !matches!(list.pop(), Some(Address::GroupStart(_)))
+    {
+        list.push(Address::GroupEnd);
+    }
+    list
 }
 
 /// What was read of the address at hand.
@@ -314,6 +330,27 @@ mod tests {
                 "-|-|jdoe|test.example"
             ]
         );
+    }
+
+    #[test]
+    fn no_list_is_longer_than_asked_for() {
+        for value in [
+            "a@b, c@d, e@f",
+            "g: a@b, c@d;, e@f",
+            "g:;h:;i:;",
+            "a@b g: c@d; e@f",
+        ] {
+            for max in 1..8 {
+                let list = parse_address_list(value.as_bytes(), max);
+                assert!(list.len() <= max, "{value} in {max}");
+                let count = |mark: fn(&&Address) -> bool| list.iter().filter(mark).count();
+                assert_eq!(
+                    count(|a| matches!(a, Address::GroupStart(_))),
+                    count(|a| matches!(a, Address::GroupEnd)),
+                    "{value} in {max}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -432,15 +432,9 @@ impl Framer {
         Some(Event::Line(line))
     }
 
-    /// Longest announcement of a literal that can matter at the end of a skipped line, its line end included.
-    const ANNOUNCEMENT_BYTES_MAX: usize = 32;
-
     fn skip_line(&mut self) -> Option<Option<Event>> {
         let Some(end) = self.find_line_end() else {
-            let skipped = self
-                .held()
-                .len()
-                .saturating_sub(Self::ANNOUNCEMENT_BYTES_MAX);
+            let skipped = self.held().len().saturating_sub(ANNOUNCEMENT_BYTES_MAX);
             self.forget(skipped);
             self.scanned = self.held().len();
             return None;
@@ -479,6 +473,11 @@ fn without_line_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// Longest announcement of a literal, its line end included: all that is kept of a line being skipped.
+const ANNOUNCEMENT_BYTES_MAX: usize = 32;
+/// Digits of an announcement; 64 bits need 20. With more it is no announcement, whether its line is held whole or skipped.
+const DIGITS_MAX: usize = ANNOUNCEMENT_BYTES_MAX - "{+}\r\n".len();
+
 /// The literal announced at the end of a line. Sizes beyond 64 bits count as the largest.
 pub(crate) fn announced(line: &[u8]) -> Option<Announced> {
     let inner = line.strip_suffix(b"}")?;
@@ -493,7 +492,7 @@ pub(crate) fn announced(line: &[u8]) -> Option<Announced> {
         .count();
     let (before, digits) = digits.split_at(digits.len() - count);
     let before = before.strip_suffix(b"{")?;
-    if digits.is_empty() {
+    if digits.is_empty() || digits.len() > DIGITS_MAX {
         return None;
     }
     let size = digits.iter().fold(0u64, |n, b| {

@@ -181,6 +181,9 @@ impl ReplyFramer {
                 };
             };
             let end = self.scanned + at;
+            if end > self.reply_bytes_max {
+                return Err(TooLong(self.reply_bytes_max));
+            }
             let line = &held[self.line..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if let Some(literal) = announced(line) {

@@ -188,6 +188,17 @@ fn what_is_too_large_to_skip_ends_the_connection() {
 }
 
 #[test]
+fn an_announcement_too_long_to_keep_is_none_in_every_cut() {
+    let digits = "0".repeat(35);
+    let input = format!("a NOOP {} {{{digits}1+}}\r\nb NOOP\r\n", "x".repeat(60));
+    for size in [1, 7, 50, 1000] {
+        let found = events(input.as_bytes(), size, small());
+        assert_eq!(refused(&found[0]), (Some("a"), Refusal::LineTooLong, false));
+        assert_eq!(found[1..], [command("b NOOP")], "in {size}");
+    }
+}
+
+#[test]
 fn raw_lines_are_asked_for() {
     let mut framer = Framer::new(small());
     framer.receive(b"a IDLE\r\nDO");

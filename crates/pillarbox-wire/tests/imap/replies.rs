@@ -1,7 +1,9 @@
 //! What the printer says, the reader of replies understands; and no reply makes it panic.
 
 use pillarbox_wire::imap::command::{Section, SectionText, StatusItem};
-use pillarbox_wire::imap::reply::{self, FetchData, Reply, ReplyFramer, Status, Untagged, Value};
+use pillarbox_wire::imap::reply::{
+    self, FetchData, Reply, ReplyFramer, Status, TooLong, Untagged, Value,
+};
 use pillarbox_wire::imap::{
     BodyName, By, Code, DateTime, EsearchLine, FetchLine, Flag, Keyword, Kind, Label, ListLine,
     NumberSet, Printer, Tag,
@@ -392,6 +394,23 @@ fn a_fetch_reads_as_it_was_printed() {
         ]
     );
     assert_eq!(items[15], FetchData::Rfc822(Some(b"hello".to_vec())));
+}
+
+#[test]
+fn a_reply_is_too_long_in_every_cut() {
+    let input = [&b"* OK "[..], &[b'x'; 100], b"\r\n"].concat();
+    for size in [1, 7, 1000] {
+        let mut framer = ReplyFramer::new(100);
+        let mut last = Ok(None);
+        for piece in input.chunks(size) {
+            framer.receive(piece);
+            last = framer.next();
+            if last.is_err() {
+                break;
+            }
+        }
+        assert_eq!(last, Err(TooLong(100)), "in {size}");
+    }
 }
 
 #[test]
