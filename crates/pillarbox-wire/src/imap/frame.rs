@@ -323,7 +323,7 @@ impl Framer {
         } else {
             is_append_message_after_name(self.held(), line)
         };
-        let total = end as u64 + if message { 0 } else { literal.size };
+        let total = (end as u64).saturating_add(if message { 0 } else { literal.size });
         let why = if message && literal.size > self.limits.append_bytes_max {
             Refusal::AppendTooLarge
         } else if !literal.waits && literal.size > self.limits.non_sync_bytes_max {

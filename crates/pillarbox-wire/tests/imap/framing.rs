@@ -149,6 +149,10 @@ fn what_is_too_large_is_refused_and_skipped() {
             format!("a LOGIN {{21+}}\r\n{}\n", &long[..21]),
             LiteralTooLarge,
         ),
+        (
+            "a LOGIN {99999999999999999999999}\r\n".into(),
+            LiteralTooLarge,
+        ),
         ("a APPEND x {101}\r\n".into(), AppendTooLarge),
         (
             "a APPEND x {99999999999999999999999}\r\n".into(),
