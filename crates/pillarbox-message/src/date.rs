@@ -103,7 +103,7 @@ fn parse_time(word: &str) -> Option<i64> {
         parts.next().unwrap_or(Some(0))?,
     );
     let legal = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
-    legal.then_some(hour * 3600 + minute * 60 + second)
+    legal.then(|| hour * 3600 + minute * 60 + second)
 }
 
 /// Minutes east. Single letters and unknown names are `-0000` (RFC 5322 §4.3).
@@ -161,6 +161,12 @@ mod tests {
         );
         assert_eq!(unix("21 Nov 97 09:55:06 GMT"), Some(880_106_106));
         assert_eq!(unix("Tue, 1 Jul 2003 10:52:37 +0200"), Some(1_057_049_557));
+    }
+
+    #[test]
+    fn an_impossible_time_is_none() {
+        let date = parse_date(b"2 Mar 2026 999999999999999999:00:00 +0000");
+        assert_eq!(date, parse_date(b"2 Mar 2026"));
     }
 
     #[test]
