@@ -302,6 +302,9 @@ pub enum SessionVerb {
 pub enum StoreVerb {
     /// Verify every record and every body
     Check {
+        /// The data folder of a server that does not run; without it the running server checks itself
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
         /// For programs
         #[arg(long)]
         json: bool,

@@ -42,7 +42,9 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         Command::Grant(verb) => grant(verb, server),
         Command::Token(token) => self::token(token, server),
         Command::Session(verb) => session(verb, server),
-        Command::Store(StoreVerb::Check { json }) => store_check(json, server),
+        Command::Store(StoreVerb::Check { json, .. }) => {
+            store_report(&server.ask(&Request::StoreCheck)?, json)
+        }
         Command::Log(LogVerb::Follow) => log_follow(server),
         Command::Log(LogVerb::Why(why)) | Command::Why(why) => self::why(why, server),
         Command::Clock(verb) => clock(&verb, server),
@@ -255,8 +257,8 @@ fn session(verb: SessionVerb, server: &Where<'_>) -> Result<(), Failure> {
     }
 }
 
-fn store_check(json: bool, server: &Where<'_>) -> Result<(), Failure> {
-    let report = server.ask(&Request::StoreCheck)?;
+/// What `store check` found; the answer is no if there are problems.
+pub fn store_report(report: &Value, json: bool) -> Result<(), Failure> {
     let problems = report
         .get("problems")
         .and_then(Value::as_array)
@@ -274,9 +276,10 @@ fn store_check(json: bool, server: &Where<'_>) -> Result<(), Failure> {
         }
         let count = |name: &str| report.get(name).and_then(Value::as_u64).unwrap_or(0);
         say(&format!(
-            "{} accounts, {} messages, {problems} problems",
+            "{} accounts, {} messages, {} bodies, {problems} problems",
             count("accounts"),
-            count("messages")
+            count("messages"),
+            count("bodies")
         ))?;
     }
     if problems == 0 {

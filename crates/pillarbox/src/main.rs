@@ -14,6 +14,7 @@ mod failure;
 mod house;
 mod journal;
 mod listen;
+mod offline;
 mod random;
 mod serve;
 mod services;
@@ -22,7 +23,7 @@ mod tls;
 mod web;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, StoreVerb};
 use commands::Where;
 use failure::Failure;
 use std::future::Future;
@@ -69,6 +70,10 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Some(verb) => commands::dev_verb(&verb, &server)?,
             None => return in_runtime(dev::run(&dev.run)),
         },
+        Command::Store(StoreVerb::Check {
+            json,
+            data: Some(folder),
+        }) => in_runtime(offline::check(&folder, json))?,
         Command::Serve => in_runtime(serve::serve(file))?,
         Command::Config(verb) => config::show::run(&verb, file)?,
         command => commands::run(command, &server)?,

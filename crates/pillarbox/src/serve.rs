@@ -232,7 +232,8 @@ fn announce(house: &House) {
     );
 }
 
-async fn open_store(folder: Option<PathBuf>) -> Result<(Arc<dyn Engine>, Arc<dyn Blobs>)> {
+/// The embedded store of a folder, or one in memory.
+pub async fn open_store(folder: Option<PathBuf>) -> Result<(Arc<dyn Engine>, Arc<dyn Blobs>)> {
     let Some(folder) = folder else {
         return Ok((Arc::new(MemoryEngine::new()), Arc::new(MemoryBlobs::new())));
     };

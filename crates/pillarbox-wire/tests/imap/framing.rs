@@ -128,7 +128,7 @@ fn what_is_too_large_is_refused_and_skipped() {
         SecondMessage,
     };
     let long = "x".repeat(60);
-    let cases: [(String, Refusal); 11] = [
+    let cases: [(String, Refusal); 12] = [
         (format!("a NOOP {long}\r\n"), LineTooLong),
         (format!("a NOOP {long} {{3+}}\r\nfoo bar\r\n"), LineTooLong),
         ("a LOGIN {21}\r\n".into(), LiteralTooLarge),

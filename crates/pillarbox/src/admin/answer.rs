@@ -346,9 +346,12 @@ async fn store_check(house: &House) -> Result<Value, Failure> {
         .check(&mut |_, _| {})
         .await
         .map_err(|error| store(&error))?;
-    Ok(
-        json!({"accounts": report.accounts, "messages": report.messages, "problems": report.problems}),
-    )
+    Ok(report_json(&report))
+}
+
+/// What `store check` prints with `--json`.
+pub fn report_json(report: &pillarbox_store::mail::Report) -> Value {
+    json!({"accounts": report.accounts, "messages": report.messages, "bodies": report.bodies, "problems": report.problems})
 }
 
 /// The account of an address, or the nearest that exists.
