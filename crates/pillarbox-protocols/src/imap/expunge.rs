@@ -40,7 +40,7 @@ pub async fn close(desk: &mut Desk, now: Millis) -> Result<Worked, Refused> {
     if let Some(view) = desk.view.take()
         && !view.read_only
     {
-        // RFC 3501 §6.4.2: no messages that others marked after the client last heard are spared, as with EXPUNGE.
+        // RFC 3501 §6.4.2: everything marked, by whomever, as with EXPUNGE.
         desk.signed.account.expunge(view.mailbox, None, now).await?;
     }
     Ok(Worked::Done(LEFT.into()))

@@ -10,13 +10,13 @@ use pillarbox_protocols::sessions::{Protocol, Registry, Seat, Which};
 use pillarbox_store::blob::MemoryBlobs;
 use pillarbox_store::engine::MemoryEngine;
 use pillarbox_store::mail::{
-    AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Random, Store,
-    SystemFlags,
+    AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Random, Rows, Store,
+    StoreError, SystemFlags,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// 2026-03-02T09:15:04Z, in milliseconds.
@@ -50,6 +50,28 @@ fn random() -> Random {
     })
 }
 
+/// Making keys takes most of a second, so all worlds of a process have those of the first.
+static KEYS: OnceLock<Vec<(Bytes, Bytes)>> = OnceLock::new();
+
+async fn open_identity(store: &Store, config: IdentityConfig) -> Identity {
+    let issuer = store.account(&AccountId("oauth/issuer".into()));
+    if let Some(keys) = KEYS.get() {
+        let put = move |rows: &mut Rows| {
+            keys.iter()
+                .for_each(|(key, value)| rows.put(key, value.clone()));
+            Ok::<(), StoreError>(())
+        };
+        issuer.update(&[], put).await.unwrap();
+    }
+    let identity = Identity::open(store.clone(), config, random(), BEGIN)
+        .await
+        .unwrap();
+    if KEYS.get().is_none() {
+        let _ = KEYS.set(issuer.scan(&[], 100).await.unwrap());
+    }
+    identity
+}
+
 impl World {
     /// ada and bob at example.com, nothing in their mailboxes.
     pub async fn new() -> Self {
@@ -65,9 +87,7 @@ impl World {
         };
         config.slow_down = false;
         config.clients = Client::development();
-        let identity = Identity::open(store.clone(), config, random(), BEGIN)
-            .await
-            .unwrap();
+        let identity = open_identity(&store, config).await;
         let mut world = Self {
             store,
             identity,
@@ -163,7 +183,7 @@ impl World {
         message: &str,
     ) -> Result<(), String> {
         let account = self.store.account(&self.account(person)?);
-        let fault = |fault: pillarbox_store::mail::StoreError| fault.to_string();
+        let fault = |fault: StoreError| fault.to_string();
         let place = place.trim_matches('"');
         let mailbox = match account.mailbox(place).await.map_err(fault)? {
             Some(mailbox) => mailbox,
