@@ -1,4 +1,5 @@
 //! The IMAP transcripts (wire §2, §3, §6).
+#![allow(clippy::unwrap_used)] // a failing test shall stop
 
 mod player;
 
@@ -33,4 +34,62 @@ fn connect(world: &World, number: usize) -> Box<dyn Peer> {
 #[test]
 fn transcripts() {
     player::play_folder("imap", connect);
+}
+
+#[tokio::test]
+async fn the_journal_names_causes_the_wire_does_not_and_no_secrets() {
+    use pillarbox_protocols::events::What;
+    let mut world = World::new().await;
+    world.given("token old of ada expired", &[]).await.unwrap();
+    let mut peer = connect(&world, 1);
+    for line in [
+        "a AUTHENTICATE XOAUTH2 $xoauth2(ada, old)",
+        "",
+        "b LOGIN ada@example.com aaaabbbbccccdddd",
+        "c LOGIN ada@example.com $app(ada)",
+        "d LOGOUT",
+    ] {
+        let bytes = world.expand(line, &Default::default()).await.unwrap();
+        peer.receive(&[&bytes, &b"\r\n"[..]].concat());
+        peer.settle(world.now()).await;
+    }
+    let events = world.events.lock().unwrap().clone();
+    let shown = format!("{events:?}");
+    assert!(
+        !shown.contains("aaaabbbbccccdddd") && !shown.contains("eyJ"),
+        "a secret in {shown}"
+    );
+    let kinds: Vec<String> = events
+        .iter()
+        .map(|event| match &event.what {
+            What::Connected => "connected".into(),
+            What::SignedIn {
+                address, mechanism, ..
+            } => format!("{address} by {mechanism}"),
+            What::Refused {
+                offered,
+                mechanism,
+                cause,
+                told,
+            } => {
+                assert!(
+                    !cause.is_empty() && !told.contains(cause.as_str()),
+                    "{told} tells {cause}"
+                );
+                format!("refused {offered} by {mechanism}")
+            }
+            What::Closed { reason } => (*reason).into(),
+            other => format!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "connected",
+            "refused ada@example.com by XOAUTH2",
+            "refused ada@example.com by LOGIN",
+            "ada@example.com by LOGIN",
+            "client left",
+        ]
+    );
 }
