@@ -23,11 +23,11 @@ SEED = int(os.environ.get("PILLARBOX_SEED", "0")) or random.SystemRandom().randr
 PEOPLE = ("ada@example.test", "bob@example.test")
 
 
-def make(serial, rng):
+def make(serial, rng, large=False):
     """A message of its own: the serial is its subject, the digest of its body a header."""
     body = "".join(f"{rng.getrandbits(256):064x}\r\n" for _ in range(rng.choice((1, 20, 150))))
-    if rng.random() < 0.03:
-        body *= 120  # over 1 MB: a file of its own
+    if large or rng.random() < 0.03:
+        body *= 1 + 1_200_000 // len(body)  # over 1 MB: a file of its own
     digest = hashlib.sha256(body.encode()).hexdigest()
     head = f"From: <a@elsewhere.test>\r\nSubject: {serial}\r\nX-Digest: {digest}\r\nMessage-ID: <{serial}@crash.test>\r\n"
     return (head + "\r\n" + body).encode()
@@ -168,7 +168,7 @@ def one_fault(prepared, fault, folder, at, error):
                 offered.add((to, serial))
                 try:
                     with smtplib.SMTP("localhost", port, timeout=20) as mx:
-                        mx.sendmail("a@elsewhere.test", [to], make(serial, rng))
+                        mx.sendmail("a@elsewhere.test", [to], make(serial, rng, large=serial == SENT // 2))
                     acknowledged.add((to, serial))
                 except smtplib.SMTPResponseException as refused:
                     assert refused.smtp_code < 500 or refused.smtp_code >= 600, f"a full or bad disk is no reason to bounce: {refused}"
