@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::house::{Development, House, variable};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
-use crate::serve::{self, Plan};
+use crate::serve::{self, Plan, Signals};
 use crate::tls::{Authority, DEVELOPMENT_NAMES, Served};
 use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, kill};
@@ -38,6 +38,7 @@ const TRUST_VARIABLES: [&str; 4] = [
 /// Starts, runs, ends; the exit status.
 pub async fn run(options: &DevRun) -> Result<u8> {
     let mut config = read(options)?;
+    let signals = Signals::listen()?;
     let clock = Clock::new();
     let level = quiet_with_a_command(options, &config);
     let journal = Journal::new(clock.clone(), config.log_format, level);
@@ -64,7 +65,7 @@ pub async fn run(options: &DevRun) -> Result<u8> {
             .with_context(|| format!("cannot make folder {}", store.display()))?;
     }
     let running = serve::start(plan, clock, journal).await?;
-    let status = tell_and_wait(options, &running.house).await;
+    let status = tell_and_wait(options, &running.house, signals).await;
     running.end().await;
     if let Some(file) = &options.ready_file {
         std::fs::remove_file(file).ok();
@@ -73,7 +74,7 @@ pub async fn run(options: &DevRun) -> Result<u8> {
 }
 
 /// Says that it is ready, in the way that was asked for, and waits for the end.
-async fn tell_and_wait(options: &DevRun, house: &House) -> Result<u8> {
+async fn tell_and_wait(options: &DevRun, house: &House, signals: Signals) -> Result<u8> {
     let Some(development) = &house.development else {
         return Ok(3);
     };
@@ -87,11 +88,11 @@ async fn tell_and_wait(options: &DevRun, house: &House) -> Result<u8> {
         say(&summary(house, development));
     }
     if options.command.is_empty() {
-        serve::until_stopped(house).await?;
+        signals.until_stopped(house).await;
         return Ok(0);
     }
     let child = start_command(options, &facts)?;
-    wait_for_command(child, house).await
+    wait_for_command(child, house, signals).await
 }
 
 fn read(options: &DevRun) -> Result<Config, Failure> {
@@ -256,11 +257,10 @@ fn start_command(options: &DevRun, facts: &Map<String, Value>) -> Result<Child> 
 }
 
 /// Waits for the command; asked to end, it asks the command first, by its process id.
-async fn wait_for_command(mut child: Child, house: &House) -> Result<u8> {
+async fn wait_for_command(mut child: Child, house: &House, signals: Signals) -> Result<u8> {
     let status = tokio::select! {
         status = child.wait() => status?,
-        stopped = serve::until_stopped(house) => {
-            stopped?;
+        () = signals.until_stopped(house) => {
             if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok()) {
                 // It may have ended this very moment, which is what we want.
                 let _ = kill(Pid::from_raw(id), Signal::SIGTERM);

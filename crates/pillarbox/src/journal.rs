@@ -84,8 +84,13 @@ impl Journal {
             for order in orders {
                 match order {
                     // Nothing can be done about a log that cannot be written.
-                    Order::Line(line) => drop(std::io::stderr().write_all(line.as_bytes())),
-                    Order::Flush(done) => drop(done.send(())),
+                    Order::Line(line) => {
+                        let _ = std::io::stderr().write_all(line.as_bytes());
+                    }
+                    Order::Flush(done) => {
+                        // Whoever asked may have given up.
+                        let _ = done.send(());
+                    }
                 }
             }
         });
@@ -141,7 +146,7 @@ impl Journal {
     pub fn flush(&self) {
         let (done, written) = sync_channel(1);
         if self.0.lines.try_send(Order::Flush(done)).is_ok() {
-            drop(written.recv_timeout(std::time::Duration::from_secs(1)));
+            let _ = written.recv_timeout(std::time::Duration::from_secs(1));
         }
     }
 

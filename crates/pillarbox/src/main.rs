@@ -20,6 +20,8 @@ mod serve;
 mod services;
 mod suggest;
 mod tls;
+mod traces;
+mod upkeep;
 mod web;
 
 use clap::Parser;

@@ -1,14 +1,14 @@
 //! Starts a server whole or not at all, runs it, and ends it in order. `dev` and `serve` differ only in the plan.
 
 use crate::admin::server::Socket;
-use crate::clock::{Clock, in_words};
+use crate::clock::Clock;
 use crate::config::{self, Config, Layers, Passwords, TlsMode};
 use crate::failure::Failure;
 use crate::house::{self, Development, House};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
 use crate::services::Services;
-use crate::{admin, random, tls};
+use crate::{admin, random, tls, traces, upkeep};
 use anyhow::{Context, Result};
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
 use pillarbox_protocols::sessions::{Registry, Which};
@@ -18,19 +18,13 @@ use pillarbox_store::mail::{Naming, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 /// Time for conversations to say their last words; with what comes after, the end takes at most five seconds.
 const LAST_WORDS: Duration = Duration::from_secs(4);
-/// How often what outlived its grace is removed.
-const PURGE_EVERY: Duration = Duration::from_secs(24 * 3_600);
-/// The first time, when a start's own work is done.
-const PURGE_FIRST: Duration = Duration::from_secs(600);
-/// How often the store hears the time.
-const TIME_EVERY: Duration = Duration::from_secs(5);
 
 /// What to start.
 pub struct Plan {
@@ -60,6 +54,8 @@ pub struct Running {
 /// Opens the store, makes the parts, and accepts.
 pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running> {
     raise_open_files(&journal);
+    traces::into(journal.clone());
+    report_bugs(journal.clone());
     let tls = tls::configs(&plan.served)?;
     let socket = Socket::open(&plan.admin)?;
     let (engine, blobs) = open_store(plan.store.clone()).await?;
@@ -102,7 +98,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
     tasks.spawn(socket.serve(house.clone()));
     tasks.spawn(house.clock.clone().watch_system());
     tasks.spawn(end_revoked(house.clone()));
-    tasks.spawn(keep_house(house.clone()));
+    tasks.spawn(upkeep::keep(house.clone()));
     Ok(Running { house, tasks, gone })
 }
 
@@ -129,30 +125,45 @@ impl Running {
             "server",
             &format!("stopped: {live} mail sessions ended in {took} ms{how}"),
         );
+        self.house.journal.flush();
     }
 }
 
-/// Waits for SIGTERM, Ctrl-C, or `stop` over the local socket. A second signal ends at once.
-pub async fn until_stopped(house: &House) -> Result<()> {
-    let (mut term, mut int) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    let mut stopping = house.stopping.subscribe();
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-        // The sender lives in the house.
-        _ = stopping.wait_for(|stop| *stop) => {}
+/// SIGTERM and Ctrl-C, heard from the moment this is made: before anybody is told that the server is ready.
+pub struct Signals {
+    term: Signal,
+    int: Signal,
+}
+
+impl Signals {
+    /// Begins to listen.
+    pub fn listen() -> Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+        })
     }
-    tokio::spawn(async move {
+
+    async fn any(&mut self) {
         tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
         }
-        std::process::exit(130);
-    });
-    Ok(())
+    }
+
+    /// Waits for one of them, or `stop` over the local socket. After that, a second signal ends at once.
+    pub async fn until_stopped(mut self, house: &House) {
+        let mut stopping = house.stopping.subscribe();
+        tokio::select! {
+            () = self.any() => {}
+            // The sender lives in the house.
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+        tokio::spawn(async move {
+            self.any().await;
+            std::process::exit(130);
+        });
+    }
 }
 
 /// `pillarbox serve`.
@@ -164,6 +175,7 @@ pub async fn serve(file: Option<&Path>) -> Result<()> {
         ))
     })?;
     let config = read(&file)?;
+    let signals = Signals::listen()?;
     let clock = Clock::new();
     let journal = Journal::new(clock.clone(), config.log_format, config.log_level);
     let listeners = listen::open_all(&config.listen, "")?;
@@ -183,7 +195,7 @@ pub async fn serve(file: Option<&Path>) -> Result<()> {
         .tasks
         .spawn(reload_on_hangup(running.house.clone(), file, served));
     announce(&running.house);
-    until_stopped(&running.house).await?;
+    signals.until_stopped(&running.house).await;
     running.end().await;
     Ok(())
 }
@@ -204,7 +216,7 @@ pub fn certificate(config: &Config) -> Result<rustls::sign::CertifiedKey> {
     match config.tls_mode {
         TlsMode::Files => tls::from_files(&config.certificate_file, &config.key_file),
         TlsMode::Private => tls::Authority::open_or_make(&config.data.join("authority"))?
-            .issue(&[config.host.clone()]),
+            .issue(std::slice::from_ref(&config.host)),
         TlsMode::Acme => Err(Failure::could_not("tls.mode = \"acme\" is not built yet").into()),
     }
 }
@@ -339,39 +351,6 @@ async fn end_revoked(house: Arc<House>) {
     }
 }
 
-/// Tells the store the time, and removes daily what outlived its grace.
-async fn keep_house(house: Arc<House>) {
-    let mut moved = house.clock.moved();
-    let mut purge_at = Instant::now() + PURGE_FIRST;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(TIME_EVERY) => {}
-            _ = moved.changed() => {}
-        }
-        house.store.hear_time(house.clock.wall());
-        if Instant::now() < purge_at {
-            continue;
-        }
-        purge_at = Instant::now() + PURGE_EVERY;
-        let begun = Instant::now();
-        match house.store.purge(house.clock.wall()).await {
-            Ok(0) => {}
-            Ok(rows) => {
-                let text = format!(
-                    "{rows} rows that outlived their grace removed in {}",
-                    in_words(begun.elapsed())
-                );
-                house.journal.note(Level::Info, "store", &text);
-            }
-            Err(error) => {
-                house
-                    .journal
-                    .note(Level::Error, "store", &format!("cannot be purged: {error}"))
-            }
-        }
-    }
-}
-
 /// SIGHUP: reads the configuration again; takes what can change while running, names what cannot.
 async fn reload_on_hangup(house: Arc<House>, file: PathBuf, served: Arc<tls::Served>) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else {
@@ -431,6 +410,17 @@ async fn reload_on_hangup(house: Arc<House>, file: PathBuf, served: Arc<tls::Ser
         );
         current = current.or(Some(fresh));
     }
+}
+
+/// A panic ends the task it happens in, which is one connection; the owner should know and tell us.
+fn report_bugs(journal: Journal) {
+    std::panic::set_hook(Box::new(move |bug| {
+        journal.note(
+            Level::Error,
+            "server",
+            &format!("a bug ended one connection: {bug}"),
+        );
+    }));
 }
 
 /// A connection is an open file; the usual soft limit of 1,024 is for programs that use select(2), which we do not.

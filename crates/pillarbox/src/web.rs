@@ -2,7 +2,6 @@
 
 use crate::driver::Limits;
 use axum::Router;
-use axum::extract::ConnectInfo;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -62,8 +61,9 @@ impl Web {
         let Ok(Ok(stream)) = timeout(Limits::default().handshake, accept).await else {
             return;
         };
-        // Handlers see the peer as axum's own server would show it.
-        let service = axum::Extension(ConnectInfo(peer)).layer(self.router.clone());
+        // So that the web floor counts failures for the right address.
+        let service = axum::Extension(pillarbox_web::Peer(peer.ip().to_canonical()))
+            .layer(self.router.clone());
         let service = TowerToHyperService::new(service);
         let mut connection = pin!(
             self.http

@@ -7,7 +7,7 @@ use crate::house::House;
 use crate::{journal, suggest};
 use pillarbox_oauth::{IdentityError, Mint, Service};
 use pillarbox_protocols::sessions::{Session, Which};
-use pillarbox_store::mail::{AccountId, Naming, StoreError};
+use pillarbox_store::mail::{AccountId, StoreError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -421,14 +421,5 @@ fn store(error: &StoreError) -> Failure {
             Failure::could_not(error.to_string())
         }
         _ => Failure::no(error.to_string()),
-    }
-}
-
-/// Names of system mailboxes for new accounts.
-pub const fn naming(development: bool) -> Naming {
-    if development {
-        Naming::Gmail
-    } else {
-        Naming::Plain
     }
 }

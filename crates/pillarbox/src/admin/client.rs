@@ -55,11 +55,7 @@ impl Client {
         self.send(request)?;
         while let Some(line) = self.line()? {
             match serde_json::from_str(&line) {
-                Ok(Response::Ok(Value::String(text))) => {
-                    if !each(&text) {
-                        return Ok(());
-                    }
-                }
+                Ok(Response::Ok(Value::String(text))) if !each(&text) => return Ok(()),
                 Ok(Response::No { status, text }) => return Err(Failure { status, text }),
                 _ => {}
             }
