@@ -172,12 +172,12 @@ fn summary(house: &House, development: &Development) -> String {
         "people",
         format!("ada@{domain}   bob@{domain}        password of both: pillarbox"),
     );
-    line("IMAP", format!("localhost:{:<9} TLS", port(Service::Imap)));
-    line("POP", format!("localhost:{:<9} TLS", port(Service::Pop)));
+    line("IMAP", format!("localhost:{:<8} TLS", port(Service::Imap)));
+    line("POP", format!("localhost:{:<8} TLS", port(Service::Pop)));
     line(
         "SMTP",
         format!(
-            "localhost:{:<9} TLS        localhost:{}  STARTTLS",
+            "localhost:{:<8} TLS        localhost:{}  STARTTLS",
             port(Service::Smtps),
             port(Service::Submission)
         ),
@@ -185,7 +185,7 @@ fn summary(house: &House, development: &Development) -> String {
     line(
         "incoming",
         format!(
-            "localhost:{:<9} SMTP, as another mail server would deliver",
+            "localhost:{:<8} SMTP, as another mail server would deliver",
             port(Service::Incoming)
         ),
     );
