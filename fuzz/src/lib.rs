@@ -1,4 +1,5 @@
 //! What fuzz targets share: how one input says both what is sent and how it is cut.
+#![forbid(unsafe_code)]
 
 /// Takes the first byte as a choice the target makes something of; the rest is what is sent.
 pub fn choice(data: &[u8]) -> Option<(usize, &[u8])> {
