@@ -6,9 +6,8 @@
 use crate::conversation::News;
 use pillarbox_oauth::{Credential, Principal};
 use pillarbox_store::mail::{AccountId, Millis, Version};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
@@ -57,6 +56,22 @@ pub enum Which {
     Session(String),
 }
 
+impl Which {
+    fn means(&self, session: &Session) -> bool {
+        match (self, &session.signed_in) {
+            (Self::Session(token), _) => session.token == *token,
+            (Self::Account(id), Some((who, _))) => who.account() == id,
+            (Self::Credential(id, credential), Some((who, _))) => {
+                who.account() == id && who.credential().is_covered_by(credential)
+            }
+            (_, None) => false,
+        }
+    }
+}
+
+/// Revocations remembered for sign-ins that are under way while they happen; a check takes milliseconds.
+const REVOCATIONS_KEPT: usize = 1_000;
+
 /// One live session as shown to people.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -78,14 +93,49 @@ pub struct TooMany;
 
 #[derive(Default)]
 struct Inner {
-    next: AtomicU64,
-    live: Mutex<HashMap<u64, Entry>>,
-    stopping: std::sync::atomic::AtomicBool,
+    live: Mutex<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    next: u64,
+    entries: HashMap<u64, Entry>,
+    /// The signed-in ones by account, so that a sign-in among many sessions looks only at its own.
+    of_account: HashMap<AccountId, Vec<u64>>,
+    /// The latest revocations, oldest first, and how many there were in all: a credential that was checked before one of
+    /// them and takes its seat after it would otherwise be missed.
+    revoked: VecDeque<Which>,
+    revocations: u64,
+    stopping: bool,
+}
+
+impl Live {
+    fn tell(&self, end: End, wanted: impl Fn(&Session) -> bool) -> usize {
+        let mut told = 0;
+        for entry in self.entries.values().filter(|entry| wanted(&entry.session)) {
+            entry.end.send_replace(Some(end));
+            told += 1;
+        }
+        told
+    }
+
+    /// Whether this session's authority was revoked after the first `since` revocations. If they are no longer all known,
+    /// the answer is yes: the client signs in again.
+    fn revoked_since(&self, since: u64, session: &Session) -> bool {
+        let later = usize::try_from(self.revocations - since).unwrap_or(usize::MAX);
+        later > self.revoked.len()
+            || self
+                .revoked
+                .iter()
+                .rev()
+                .take(later)
+                .any(|which| which.means(session))
+    }
 }
 
 struct Entry {
     session: Session,
-    end: Arc<watch::Sender<Option<End>>>,
+    end: watch::Sender<Option<End>>,
 }
 
 /// See the module. Cheap to clone.
@@ -95,12 +145,10 @@ pub struct Registry(Arc<Inner>);
 impl Registry {
     /// Takes a place for a new connection.
     pub fn connect(&self, protocol: Protocol, peer: IpAddr, token: &str, now: Millis) -> Seat {
-        let key = self.0.next.fetch_add(1, Ordering::Relaxed);
-        let first = self
-            .0
-            .stopping
-            .load(Ordering::SeqCst)
-            .then_some(End::Shutdown);
+        let mut live = self.live();
+        let key = live.next;
+        live.next += 1;
+        let first = live.stopping.then_some(End::Shutdown);
         let (end, mut ended) = watch::channel(first);
         if first.is_some() {
             ended.mark_changed();
@@ -112,17 +160,12 @@ impl Registry {
             since: now,
             signed_in: None,
         };
-        self.live().insert(
-            key,
-            Entry {
-                session,
-                end: Arc::new(end),
-            },
-        );
+        live.entries.insert(key, Entry { session, end });
         Seat {
             registry: self.clone(),
             key,
             token: token.into(),
+            checking_since: live.revocations,
             ended,
             version: None,
         }
@@ -130,26 +173,27 @@ impl Registry {
 
     /// Tells matching sessions that they are over; how many were told.
     pub fn end(&self, which: &Which) -> usize {
-        self.tell(End::Revoked, |session| match (which, &session.signed_in) {
-            (Which::Session(token), _) => session.token == *token,
-            (Which::Account(id), Some((who, _))) => who.account() == id,
-            (Which::Credential(id, credential), Some((who, _))) => {
-                who.account() == id && who.credential().is_covered_by(credential)
-            }
-            (_, None) => false,
-        })
+        let mut live = self.live();
+        if live.revoked.len() == REVOCATIONS_KEPT {
+            live.revoked.pop_front();
+        }
+        live.revoked.push_back(which.clone());
+        live.revocations += 1;
+        live.tell(End::Revoked, |session| which.means(session))
     }
 
     /// Tells every session, present and future, that the server stops.
     pub fn shut_down(&self) -> usize {
-        self.0.stopping.store(true, Ordering::SeqCst);
-        self.tell(End::Shutdown, |_| true)
+        let mut live = self.live();
+        live.stopping = true;
+        live.tell(End::Shutdown, |_| true)
     }
 
     /// All live sessions, oldest first.
     pub fn list(&self) -> Vec<Session> {
         let live = self.live();
         let mut all: Vec<_> = live
+            .entries
             .iter()
             .map(|(key, entry)| (*key, entry.session.clone()))
             .collect();
@@ -157,16 +201,7 @@ impl Registry {
         all.into_iter().map(|(_, session)| session).collect()
     }
 
-    fn tell(&self, end: End, wanted: impl Fn(&Session) -> bool) -> usize {
-        let mut told = 0;
-        for entry in self.live().values().filter(|entry| wanted(&entry.session)) {
-            entry.end.send_replace(Some(end));
-            told += 1;
-        }
-        told
-    }
-
-    fn live(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+    fn live(&self) -> MutexGuard<'_, Live> {
         // Nothing panics while holding it; a poisoned map is still whole.
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,6 +212,7 @@ pub struct Seat {
     registry: Registry,
     key: u64,
     token: Box<str>,
+    checking_since: u64,
     ended: watch::Receiver<Option<End>>,
     version: Option<watch::Receiver<Version>>,
 }
@@ -187,7 +223,16 @@ impl Seat {
         &self.token
     }
 
+    /// A credential is about to be checked: whatever is revoked from now on is held against it by [`Seat::sign_in`].
+    pub fn checking(&mut self) {
+        self.checking_since = self.registry.live().revocations;
+    }
+
     /// Signs the connection in until a moment, unless `limit` sessions of the account on this protocol are there already.
+    /// If the credential was revoked while it was being checked, the session is told at once that it is over.
+    ///
+    /// # Errors
+    /// [`TooMany`].
     pub fn sign_in(
         &mut self,
         who: &Principal,
@@ -195,22 +240,28 @@ impl Seat {
         limit: Option<usize>,
     ) -> Result<(), TooMany> {
         let mut live = self.registry.live();
-        let Some(protocol) = live.get(&self.key).map(|entry| entry.session.protocol) else {
-            return Err(TooMany);
-        };
-        let theirs = live.values().filter(|entry| {
-            entry.session.protocol == protocol
-                && entry
-                    .session
-                    .signed_in
-                    .as_ref()
-                    .is_some_and(|(other, _)| other.account() == who.account())
+        let protocol = live.entries.get(&self.key).ok_or(TooMany)?.session.protocol;
+        let theirs = live.of_account.get(who.account()).into_iter().flatten();
+        let theirs = theirs.filter(|key| {
+            live.entries
+                .get(key)
+                .is_some_and(|entry| entry.session.protocol == protocol)
         });
         if limit.is_some_and(|limit| theirs.count() >= limit) {
             return Err(TooMany);
         }
-        if let Some(entry) = live.get_mut(&self.key) {
-            entry.session.signed_in = Some((who.clone(), until));
+        live.of_account
+            .entry(who.account().clone())
+            .or_default()
+            .push(self.key);
+        let Some(entry) = live.entries.get_mut(&self.key) else {
+            return Err(TooMany);
+        };
+        entry.session.signed_in = Some((who.clone(), until));
+        if let Some(entry) = live.entries.get(&self.key)
+            && live.revoked_since(self.checking_since, &entry.session)
+        {
+            entry.end.send_replace(Some(End::Revoked));
         }
         Ok(())
     }
@@ -258,7 +309,19 @@ async fn changed(receiver: &mut Option<watch::Receiver<Version>>) -> Version {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.registry.live().remove(&self.key);
+        let mut live = self.registry.live();
+        let Some(entry) = live.entries.remove(&self.key) else {
+            return;
+        };
+        let Some((who, _)) = entry.session.signed_in else {
+            return;
+        };
+        if let Some(keys) = live.of_account.get_mut(who.account()) {
+            keys.retain(|key| *key != self.key);
+            if keys.is_empty() {
+                live.of_account.remove(who.account());
+            }
+        }
     }
 }
 

@@ -564,6 +564,7 @@ impl Conversation {
     }
 
     fn check(&mut self, sasl: Sasl) {
+        self.seat.checking();
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
             Answer(Result_::Checked(Box::new(

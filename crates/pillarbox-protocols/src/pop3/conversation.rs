@@ -330,6 +330,7 @@ impl Conversation {
     }
 
     fn check(&mut self, mut attempt: Attempt, credentials: Credentials) {
+        self.seat.checking();
         attempt.offered = sign_in::offered(&credentials);
         let context = Arc::clone(&self.context);
         let (identity, wall) = (self.identity.clone(), self.now.wall);

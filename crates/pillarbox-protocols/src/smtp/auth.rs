@@ -85,6 +85,7 @@ impl Conversation {
     }
 
     fn check(&mut self, mut sign_in: Box<SignIn>, credentials: Credentials) {
+        self.seat.checking();
         sign_in.offered = sign_in::offered(&credentials);
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
