@@ -187,6 +187,12 @@ impl Conversation {
                 self.bye("Session expired, please login again.", "session expired");
             }
             None if !running && self.now.mono >= self.silent_until() => {
+                if let Doing::Sasl(sasl) = &self.doing
+                    && sasl.exchange.awaits_dummy()
+                {
+                    let line = format!("{} {}\r\n", sasl.tag, sasl.told);
+                    self.send(line);
+                }
                 self.bye("Closed for inactivity", "idle");
             }
             None => return false,
@@ -198,7 +204,13 @@ impl Conversation {
         let limits = &self.context.limits;
         match self.state {
             State::NotAuthenticated => {
-                (self.heard + limits.silence_before_login).min(self.begun + limits.before_login)
+                let silence = match &self.doing {
+                    Doing::Sasl(sasl) if sasl.exchange.awaits_dummy() => {
+                        limits.silence_before_dummy
+                    }
+                    _ => limits.silence_before_login,
+                };
+                (self.heard + silence).min(self.begun + limits.before_login)
             }
             State::SignedIn(_) | State::Away => self.heard + limits.silence,
         }

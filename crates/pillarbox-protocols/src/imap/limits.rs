@@ -19,6 +19,9 @@ pub struct Limits {
     pub bad_commands_max: u32,
     /// Silence before sign-in.
     pub silence_before_login: Duration,
+    /// Silence where the dummy of wire §2.2 is due: it costs its client no thought, and those that do not know of it
+    /// (isync 1.4) wait for ever. They get their refusal after this.
+    pub silence_before_dummy: Duration,
     /// The whole time before sign-in, so that a drip of bytes does not hold a connection.
     pub before_login: Duration,
     /// Silence after sign-in. Clients are owed 30 minutes (RFC 3501 §5.4); the one more is for their clocks.
@@ -55,6 +58,7 @@ impl Default for Limits {
             sign_in_failures_max: 5,
             bad_commands_max: 20,
             silence_before_login: Duration::from_secs(60),
+            silence_before_dummy: Duration::from_secs(10),
             before_login: Duration::from_secs(3 * 60),
             silence: Duration::from_secs(31 * 60),
             session: Duration::from_secs(24 * 60 * 60),

@@ -74,6 +74,14 @@ struct Sending {
     top: Option<TopCutter>,
 }
 
+impl Attempt {
+    /// Whether only the dummy of wire §2.2 is missing.
+    fn awaits_dummy(&self) -> bool {
+        let exchange = self.exchange.as_ref();
+        exchange.is_some_and(Exchange::awaits_dummy)
+    }
+}
+
 enum State {
     /// The name of USER, until PASS.
     Authorization(Option<String>),
@@ -707,13 +715,21 @@ impl Conversation {
             });
         }
         let limits = &self.context.limits;
-        let mono = match &self.state {
-            State::Authorization(_) => {
+        let mono = match (&self.state, &self.doing) {
+            (State::Authorization(_), Doing::Sasl(attempt)) if attempt.awaits_dummy() => {
+                (self.heard + limits.silence_before_dummy).min(self.begun + limits.before_login)
+            }
+            (State::Authorization(_), _) => {
                 (self.heard + limits.silence_before_login).min(self.begun + limits.before_login)
             }
             _ => self.heard + limits.silence,
         };
         if self.now.mono >= mono {
+            if let Doing::Sasl(attempt) = std::mem::replace(&mut self.doing, Doing::Commands)
+                && attempt.awaits_dummy()
+            {
+                self.failed(attempt, Failure::Refused(Dummy::Usual));
+            }
             // RFC 1939 §3: close without a word and without removing mail.
             self.close("idle");
             return None;
@@ -793,6 +809,8 @@ impl crate::conversation::Conversation for Conversation {
 
     fn answer(&mut self, answer: Answer, now: Now) {
         self.now = now;
+        // A slow job, or a slow reader of what it sent, is no silence of the client.
+        self.heard = self.heard.max(now.mono);
         self.doing = Doing::Commands;
         match answer.0 {
             Done::Checked(attempt, outcome) => self.checked(*attempt, outcome),

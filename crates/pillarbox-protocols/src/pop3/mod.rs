@@ -47,6 +47,8 @@ pub struct Limits {
     pub bad_commands_max: u32,
     /// Silence before sign-in.
     pub silence_before_login: Duration,
+    /// Silence where the dummy of wire §2.2 is due; a client that does not know of it gets its refusal after this.
+    pub silence_before_dummy: Duration,
     /// The whole time before sign-in, so that a drip of bytes does not hold a connection.
     pub before_login: Duration,
     /// Silence after sign-in: RFC 1939 §3 asks for at least ten minutes.
@@ -68,6 +70,7 @@ impl Default for Limits {
             sign_in_failures_max: 5,
             bad_commands_max: 20,
             silence_before_login: Duration::from_secs(60),
+            silence_before_dummy: Duration::from_secs(10),
             before_login: Duration::from_secs(3 * 60),
             silence: Duration::from_secs(11 * 60),
             session: Duration::from_secs(7 * 24 * 60 * 60),

@@ -18,8 +18,15 @@ pub(super) struct SignIn {
     /// The user name, for events.
     offered: String,
     /// The refusal to send when the exchange is over.
-    told: Reply,
+    pub(super) told: Reply,
     principal: Option<Principal>,
+}
+
+impl SignIn {
+    /// Whether only the dummy of wire §2.2 is missing.
+    pub(super) fn awaits_dummy(&self) -> bool {
+        self.exchange.awaits_dummy()
+    }
 }
 
 /// A sign-in whose credential was looked at.

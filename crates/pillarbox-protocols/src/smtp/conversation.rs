@@ -229,6 +229,13 @@ impl Conversation {
             }
         }
         if self.now.mono >= self.patience() {
+            if let Doing::Sasl(sign_in) = std::mem::replace(&mut self.doing, Doing::Commands)
+                && sign_in.awaits_dummy()
+            {
+                self.say_reply(sign_in.told);
+                self.close("no answer to a refusal");
+                return true;
+            }
             self.say_and_close(replies::SILENT, "idle");
             return true;
         }
@@ -237,7 +244,11 @@ impl Conversation {
 
     fn patience(&self) -> Duration {
         let limits = &self.context.limits;
-        let mut until = self.heard + limits.silence;
+        let silence = match &self.doing {
+            Doing::Sasl(sign_in) if sign_in.awaits_dummy() => limits.silence_before_dummy,
+            _ => limits.silence,
+        };
+        let mut until = self.heard + silence;
         if self.role.is_submission() && self.signed.is_none() {
             until = until.min(self.begun + limits.before_login);
         }

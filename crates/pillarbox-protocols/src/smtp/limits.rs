@@ -27,6 +27,8 @@ pub struct Limits {
     pub connections_of_account_max: usize,
     /// Silence, between commands and inside a message: at least five minutes (RFC 5321 §4.5.3.2.7, wire §6).
     pub silence: Duration,
+    /// Silence where the dummy of wire §2.2 is due; a client that does not know of it gets its refusal after this.
+    pub silence_before_dummy: Duration,
     /// The whole time before sign-in on a submission port, so that a drip of bytes does not hold a connection.
     pub before_login: Duration,
     /// The whole time for the text of one message: the largest one at 5 kB a second.
@@ -56,6 +58,7 @@ impl Default for Limits {
             sign_in_failures_max: 5,
             connections_of_account_max: 250,
             silence: Duration::from_secs(5 * 60),
+            silence_before_dummy: Duration::from_secs(10),
             before_login: Duration::from_secs(10 * 60),
             message: Duration::from_secs(2 * 60 * 60),
             session: Duration::from_secs(24 * 60 * 60),

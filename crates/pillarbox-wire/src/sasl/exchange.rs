@@ -104,6 +104,12 @@ impl Exchange {
         self.mechanism
     }
 
+    /// Whether the JSON of a refusal is out and only the dummy is missing (wire §2.2). Some clients never send it.
+    #[must_use]
+    pub fn awaits_dummy(&self) -> bool {
+        self.state == State::Dummy
+    }
+
     /// Takes the peer's line after a challenge, without its CRLF.
     pub fn receive(&mut self, line: &[u8]) -> Step {
         if self.state == State::Dummy {
