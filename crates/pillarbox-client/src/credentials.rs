@@ -136,29 +136,31 @@ impl Credentials {
             .ok_or_else(|| Error::NoMechanism(offered.join(" ")))
     }
 
+    /// The password, or a token that was asked for just now.
+    pub(crate) async fn secret(&self, ask: Ask) -> Result<Secret, Error> {
+        match &self.means {
+            Means::Password(password) => Ok(password.clone()),
+            Means::Tokens(source) => source.ask(ask).await.map_err(Error::Token),
+        }
+    }
+
     /// The whole SASL message of the client, in base64.
-    pub(crate) async fn response(
+    pub(crate) fn response(
         &self,
         mechanism: Mechanism,
         (host, port): (&str, u16),
-        ask: Ask,
+        secret: &Secret,
     ) -> Result<Secret, Error> {
-        let message = match &self.means {
-            Means::Password(password) => {
-                encode_plain(&Password::new(None, &self.user, password.reveal())?)
-            }
-            Means::Tokens(source) => {
-                let token = source.ask(ask).await.map_err(Error::Token)?;
-                let bearer = Bearer::new(Some(&self.user), token.reveal())?;
-                if mechanism == Mechanism::Xoauth2 {
-                    encode_xoauth2(&bearer)
-                } else {
-                    encode_oauthbearer(&OauthBearer {
-                        bearer,
-                        host: Some(host.to_owned()),
-                        port: Some(port),
-                    })
-                }
+        let bearer = || Bearer::new(Some(&self.user), secret.reveal());
+        let message = match mechanism {
+            Mechanism::Xoauth2 => encode_xoauth2(&bearer()?),
+            Mechanism::OauthBearer => encode_oauthbearer(&OauthBearer {
+                bearer: bearer()?,
+                host: Some(host.to_owned()),
+                port: Some(port),
+            }),
+            Mechanism::Plain | Mechanism::Login => {
+                encode_plain(&Password::new(None, &self.user, secret.reveal())?)
             }
         };
         Ok(Secret::new(to_base64(message)))

@@ -7,7 +7,7 @@ use crate::{Error, Refusal, Server};
 use pillarbox_wire::imap::command::Authenticate;
 use pillarbox_wire::imap::reply::{Reply, ReplyFramer, Status, Untagged, parse};
 use pillarbox_wire::imap::{Body, Code, Command, Kind, Literals, Secret, Tag};
-use pillarbox_wire::sasl::{Mechanism, from_base64};
+use pillarbox_wire::sasl::{self, Mechanism, from_base64};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -96,6 +96,8 @@ impl Session {
     }
 
     async fn open_with(home: &Home, ask: Ask) -> Result<Self, Error> {
+        // Before the server waits for us; it may take a person's consent.
+        let secret = home.credentials.secret(ask).await?;
         let stream = home.dial.secure(home.dial.plain().await?).await?;
         let limits = home.dial.limits();
         let mut session = Self {
@@ -109,7 +111,7 @@ impl Session {
             state: State::Ready,
         };
         session.greeting().await?;
-        session.sign_in(ask).await?;
+        session.sign_in(&secret).await?;
         Ok(session)
     }
 
@@ -171,12 +173,15 @@ impl Session {
                 self.learn(&status);
                 Ok(())
             }
-            // Somebody else is signed in here already: whose mail would we read?
+            Reply::Untagged(Untagged::Status(status)) if status.kind == Kind::Bye => {
+                Err(self.end(Error::Ended(status.text)))
+            }
+            // PREAUTH: somebody is signed in here already, and whose mail would we read?
             other => Err(self.broken(format!("greeting {other:?}"))),
         }
     }
 
-    async fn sign_in(&mut self, ask: Ask) -> Result<(), Error> {
+    async fn sign_in(&mut self, secret: &sasl::Secret) -> Result<(), Error> {
         if self.capabilities.is_empty() {
             self.ask_capabilities().await?;
         }
@@ -188,7 +193,7 @@ impl Session {
         let mechanism = self.home.credentials.choose(&offered)?;
         let address = self.home.dial.address();
         let credentials = &self.home.credentials;
-        let response = credentials.response(mechanism, address, ask).await?;
+        let response = credentials.response(mechanism, address, secret)?;
         self.authenticate(mechanism, response.reveal()).await?;
         // They may differ from those before (RFC 3501 §6.2.2).
         if self.capabilities.is_empty() {

@@ -72,7 +72,7 @@ async fn select_search_fetch_store_move() {
            C: p6 UID FETCH 7 (UID BODY.PEEK[])
            S: * 1 FETCH (UID 7 BODY[] {5}
            S: a)
-           S:  b)
+           S:  )
            S: p6 OK
            C: p7 UID STORE 7,9:10 +FLAGS.SILENT (\Seen)
            S: p7 OK
@@ -355,7 +355,7 @@ async fn a_watch_goes_on_after_the_session_with_a_new_token() {
         // A server that restarts: it closes, then has no time, then is back.
         String::new(),
         "S: * BYE too early".into(),
-        signed_in("t2", &format!("{select}{idle}S: * 3 EXISTS\nhang")),
+        signed_in("t4", &format!("{select}{idle}S: * 3 EXISTS\nhang")),
     ]);
     let (credentials, others) = counting();
     let mut session = open(&play, credentials).await.unwrap();

@@ -105,6 +105,8 @@ impl Session {
     }
 
     async fn open_with(home: &Home, ask: Ask) -> Result<Self, Error> {
+        // Before the server waits for us; it may take a person's consent.
+        let secret = home.credentials.secret(ask).await?;
         let limits = home.dial.limits();
         let mut stream = home.dial.plain().await?;
         if home.security == Security::Tls {
@@ -122,7 +124,7 @@ impl Session {
         if home.security == Security::StartTls {
             session = session.secured().await?;
         }
-        session.sign_in(ask).await?;
+        session.sign_in(&secret).await?;
         Ok(session)
     }
 
@@ -188,13 +190,13 @@ impl Session {
         Ok(self)
     }
 
-    async fn sign_in(&mut self, ask: Ask) -> Result<(), Error> {
+    async fn sign_in(&mut self, secret: &Secret) -> Result<(), Error> {
         let offered = self.extensions.iter().find_map(|e| e.strip_prefix("AUTH "));
         let offered: Vec<&str> = offered.unwrap_or_default().split_whitespace().collect();
         let mechanism = self.home.credentials.choose(&offered)?;
         let address = self.home.dial.address();
         let credentials = &self.home.credentials;
-        let response = credentials.response(mechanism, address, ask).await?;
+        let response = credentials.response(mechanism, address, secret)?;
         let auth = Command::Auth {
             mechanism: mechanism.name().to_owned(),
             initial: Some(Secret::new(response.reveal())),
@@ -419,3 +421,6 @@ fn refusal(mechanism: Mechanism, reply: Reply, challenge: Option<String>) -> Ref
         temporary: reply.is_transient(),
     }
 }
+
+#[cfg(test)]
+mod tests;
