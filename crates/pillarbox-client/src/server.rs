@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -77,6 +78,14 @@ impl Server {
             tls,
             limits: Limits::default(),
         }
+    }
+
+    /// A TLS connection on which nothing has been said: for what this library does not do, such as fetching a token.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Tls`], [`Error::Timeout`].
+    pub async fn open(&self) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, Error> {
+        self.secure(self.plain().await?).await
     }
 
     /// The same with these limits.
