@@ -153,11 +153,13 @@ impl DataReader {
     }
 }
 
-/// Which line endings a [`DotStuffer`] mends.
+/// What a [`DotStuffer`] does about line ends that are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineEnds {
-    /// A bare LF becomes CRLF, a bare CR stays: for POP3, so that clients which read lines see no false end.
-    MendLf,
+    /// Nothing: for POP3, where a message comes back as it was stored, byte for byte, and is as long as LIST says. Many
+    /// clients take a bare LF for a line end, so a dot behind one is stuffed, too: a message must not be able to end
+    /// early and to speak in the server's name. Only to a client that takes CRLF alone for a line end this adds a byte.
+    Keep,
     /// Bare LF and bare CR become CRLF: for SMTP, where neither may be sent (RFC 5321 §2.3.8).
     MendAll,
 }
@@ -173,10 +175,15 @@ pub struct DotStuffer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StufferAt {
     LineStart,
+    /// Behind a bare LF that was kept.
+    BareLf,
     /// A CR that has been passed on.
     Cr,
     Text,
 }
+
+/// Where a dot must be stuffed if line ends are kept.
+static LF_DOT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n."));
 
 impl DotStuffer {
     /// A stuffer before the first byte.
@@ -193,7 +200,7 @@ impl DotStuffer {
         let mut rest = input;
         while let Some(&first) = rest.first() {
             match (self.at, first) {
-                (StufferAt::LineStart, b'.') => sink(b"."),
+                (StufferAt::LineStart | StufferAt::BareLf, b'.') => sink(b"."),
                 (StufferAt::Cr, b'\n') => {
                     sink(b"\n");
                     self.at = StufferAt::LineStart;
@@ -207,7 +214,10 @@ impl DotStuffer {
                 }
                 _ => {}
             }
-            rest = self.run(rest, &mut sink);
+            rest = match self.ends {
+                LineEnds::Keep => self.keep(rest, &mut sink),
+                LineEnds::MendAll => self.run(rest, &mut sink),
+            };
         }
     }
 
@@ -216,15 +226,29 @@ impl DotStuffer {
         match (self.at, self.ends) {
             (StufferAt::LineStart, _) => sink(b".\r\n"),
             (StufferAt::Cr, LineEnds::MendAll) => sink(b"\n.\r\n"),
-            (StufferAt::Cr | StufferAt::Text, _) => sink(b"\r\n.\r\n"),
+            (StufferAt::Cr | StufferAt::Text | StufferAt::BareLf, _) => sink(b"\r\n.\r\n"),
         }
+    }
+
+    /// Passes on everything up to the next dot behind an LF, its first byte in any case; gives what is left.
+    fn keep<'a>(&mut self, input: &'a [u8], sink: &mut impl FnMut(&[u8])) -> &'a [u8] {
+        let cut = LF_DOT.find(input).map_or(input.len(), |at| at + 1);
+        let (run, rest) = input.split_at(cut);
+        sink(run);
+        self.at = match run {
+            [.., b'\r', b'\n'] => StufferAt::LineStart,
+            [.., b'\n'] => StufferAt::BareLf,
+            [.., b'\r'] => StufferAt::Cr,
+            _ => StufferAt::Text,
+        };
+        rest
     }
 
     /// Passes on as much as needs no change in one piece, its first byte in any case, then makes the change; gives what
     /// is left. No CR stands before `input` that its first byte would complete.
     fn run<'a>(&mut self, input: &'a [u8], sink: &mut impl FnMut(&[u8])) -> &'a [u8] {
         let mut from = 0;
-        while let Some(found) = self.find_end(&input[from..]) {
+        while let Some(found) = memchr::memchr2(b'\r', b'\n', &input[from..]) {
             let at = from + found;
             let bare = input[at] == b'\r' || at == 0 || input[at - 1] != b'\r';
             let next = input.get(at + 1);
@@ -253,13 +277,6 @@ impl DotStuffer {
             _ => StufferAt::Text,
         };
         &[]
-    }
-
-    fn find_end(&self, input: &[u8]) -> Option<usize> {
-        match self.ends {
-            LineEnds::MendLf => memchr::memchr(b'\n', input),
-            LineEnds::MendAll => memchr::memchr2(b'\r', b'\n', input),
-        }
     }
 }
 
@@ -363,14 +380,16 @@ mod tests {
     fn stuffing() {
         use LineEnds::*;
         for (text, ends, wire) in [
-            ("", MendLf, ".\r\n"),
-            ("a", MendLf, "a\r\n.\r\n"),
-            (".", MendLf, "..\r\n.\r\n"),
-            ("a\r\n.b\r\n..\r\n", MendLf, "a\r\n..b\r\n...\r\n.\r\n"),
-            ("a\n.\nb", MendLf, "a\r\n..\r\nb\r\n.\r\n"),
-            ("\n\n.", MendLf, "\r\n\r\n..\r\n.\r\n"),
-            ("a\rb\r\r\n.", MendLf, "a\rb\r\r\n..\r\n.\r\n"),
-            ("a\r", MendLf, "a\r\r\n.\r\n"),
+            ("", Keep, ".\r\n"),
+            ("a", Keep, "a\r\n.\r\n"),
+            (".", Keep, "..\r\n.\r\n"),
+            ("a\r\n.b\r\n..\r\n", Keep, "a\r\n..b\r\n...\r\n.\r\n"),
+            ("a\n.\nb", Keep, "a\n..\nb\r\n.\r\n"),
+            ("\n\n.", Keep, "\n\n..\r\n.\r\n"),
+            ("a\n", Keep, "a\n\r\n.\r\n"),
+            ("a\n.\r\nb\r\n", Keep, "a\n..\r\nb\r\n.\r\n"),
+            ("a\rb\r\r\n.", Keep, "a\rb\r\r\n..\r\n.\r\n"),
+            ("a\r", Keep, "a\r\r\n.\r\n"),
             ("a\r", MendAll, "a\r\n.\r\n"),
             ("a\r.\rb", MendAll, "a\r\n..\r\nb\r\n.\r\n"),
             ("a\r\r\n.b\n.", MendAll, "a\r\n\r\n..b\r\n..\r\n.\r\n"),
@@ -399,10 +418,32 @@ mod tests {
         })
     }
 
+    /// What a client reads that takes every LF for a line end: all lines up to the lone dot, as far as the wire goes.
+    fn lines_by_lf(wire: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = wire.split_inclusive(|byte| *byte == b'\n');
+        let text = lines
+            .by_ref()
+            .take_while(|line| !matches!(*line, b".\n" | b".\r\n"));
+        let text = text
+            .map(|line| line.strip_prefix(b".").unwrap_or(line).to_vec())
+            .collect();
+        assert_eq!(lines.next(), None, "a false end");
+        text
+    }
+
+    /// The same lines as they were stored, and the line end that a text without one gets on the wire.
+    fn text_by_lf(text: &[u8]) -> Vec<Vec<u8>> {
+        let open = !text.is_empty() && !text.ends_with(b"\r\n");
+        let text = [text, if open { b"\r\n" } else { b"" }].concat();
+        text.split_inclusive(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect()
+    }
+
     proptest! {
         #[test]
         fn crlf_text_comes_back_identical(text in crlf_text(), p in 1..9usize, q in 1..9usize) {
-            for ends in [LineEnds::MendLf, LineEnds::MendAll] {
+            for ends in [LineEnds::Keep, LineEnds::MendAll] {
                 let wire = stuff(&text, p, ends);
                 let (out, used, reader) = unstuff(&wire, q);
                 prop_assert_eq!(&out, &text);
@@ -418,11 +459,15 @@ mod tests {
             let (_, used, reader) = unstuff(&wire, q);
             prop_assert_eq!(used, wire.len());
             prop_assert!(!reader.saw_bare_lf() && !reader.saw_bare_cr());
-            let wire = stuff(&text, p, LineEnds::MendLf);
-            prop_assert_eq!(&wire, &stuff(&text, 1000, LineEnds::MendLf));
-            let (_, used, reader) = unstuff(&wire, q);
+            let wire = stuff(&text, p, LineEnds::Keep);
+            prop_assert_eq!(&wire, &stuff(&text, 1000, LineEnds::Keep));
+            let (out, used, _) = unstuff(&wire, q);
             prop_assert_eq!(used, wire.len());
-            prop_assert!(!reader.saw_bare_lf());
+            prop_assert_eq!(lines_by_lf(&wire), text_by_lf(&text));
+            if !text.windows(2).any(|two| two == b"\n.") {
+                let end: &[u8] = if text.is_empty() || text.ends_with(b"\r\n") { b"" } else { b"\r\n" };
+                prop_assert_eq!(out, [&text, end].concat());
+            }
         }
 
         #[test]

@@ -119,6 +119,8 @@ pub struct Conversation {
     until: Option<Millis>,
     /// Until when an expired session waits for a command to answer.
     grace_ends: Option<Duration>,
+    /// Until when a text on its way must have come to its end: set when the session is over.
+    text_ends: Option<Duration>,
     peer_left: bool,
     failures: u32,
     bad_in_a_row: u32,
@@ -145,6 +147,7 @@ impl Conversation {
             out: Vec::new(),
             until: None,
             grace_ends: None,
+            text_ends: None,
             peer_left: false,
             failures: 0,
             bad_in_a_row: 0,
@@ -571,7 +574,7 @@ impl Conversation {
             blob: item.blob,
             left: 0..u64::from(item.size),
             begun: false,
-            stuffer: DotStuffer::new(LineEnds::MendLf),
+            stuffer: DotStuffer::new(LineEnds::Keep),
             top,
         };
         // The reply's first line waits for the first piece: a body that cannot be read is refused, not cut.
@@ -689,6 +692,20 @@ impl Conversation {
         self.close(reason);
     }
 
+    /// The session is over, a text is not: its reader has some minutes.
+    fn cut_text_if_due(&mut self) -> bool {
+        if !self.over() {
+            return false;
+        }
+        let patience = self.context.limits.text_after_end;
+        let ends = *self.text_ends.get_or_insert(self.now.mono + patience);
+        let due = self.now.mono >= ends;
+        if due {
+            self.close("too slow to take the rest after the session's end");
+        }
+        due
+    }
+
     /// Nothing to do but wait: for bytes, or for the first of the moments that end the wait.
     fn wait(&mut self) -> Option<Until> {
         if self.peer_left {
@@ -756,6 +773,8 @@ impl crate::conversation::Conversation for Conversation {
 
     fn advance(&mut self, now: Now) -> Step<Answer> {
         self.now = now;
+        // Asked for, not waited for: a session that streams is not told before it reads again.
+        self.ended = self.ended.or_else(|| self.seat.ended());
         if std::mem::take(&mut self.stirred) {
             self.heard = now.mono;
         }
@@ -771,7 +790,9 @@ impl crate::conversation::Conversation for Conversation {
                 }
                 Doing::Send(sending) => {
                     self.doing = Doing::Commands;
-                    self.send_on(sending);
+                    if !self.cut_text_if_due() {
+                        self.send_on(sending);
+                    }
                     continue;
                 }
                 other => self.doing = other,

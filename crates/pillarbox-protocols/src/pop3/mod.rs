@@ -57,6 +57,8 @@ pub struct Limits {
     pub session: Duration,
     /// How long an expired session waits for the command it can answer with the reason (wire §6).
     pub grace: Duration,
+    /// How long a message on its way may go on after the session's end (wire §6: at most five minutes).
+    pub text_after_end: Duration,
     /// One read of a stored body, in bytes.
     pub body_read_bytes: u64,
     /// Live connections of one account.
@@ -75,6 +77,7 @@ impl Default for Limits {
             silence: Duration::from_secs(11 * 60),
             session: Duration::from_secs(7 * 24 * 60 * 60),
             grace: Duration::from_secs(60),
+            text_after_end: Duration::from_secs(5 * 60),
             body_read_bytes: 256 * 1024,
             connections_of_account_max: 15,
         }
