@@ -140,6 +140,38 @@ async fn the_end_of_a_session_waits_for_the_literal_and_not_for_the_command() {
 }
 
 #[tokio::test]
+async fn what_is_revoked_ends_a_fetch_behind_its_literal_and_a_slow_reader_of_one() {
+    for slow in [false, true] {
+        let mut world = World::new().await;
+        let large = String::from_utf8(message(2_000_000)).unwrap();
+        let lines: Vec<String> = large.split("\r\n").map(str::to_owned).collect();
+        for _ in 0..2 {
+            world.given("ada has in INBOX", &lines).await.unwrap();
+        }
+        let mut conversation = signed_in(&world).await;
+        say(&mut conversation, &world, b"c EXAMINE INBOX\r\n").await;
+        conversation.receive(b"d UID FETCH 1:* BODY[]\r\n");
+        hear(&mut conversation, world.now(), 2).await;
+        world.act("revoke ada", &mut |_| {}).await.unwrap();
+        // Nobody tells the conversation: it has not read since.
+        let (more, closed) = hear(&mut conversation, world.now(), 2).await;
+        assert!(!closed && !more.is_empty());
+        if slow {
+            world.act("+5m", &mut |_| {}).await.unwrap();
+        }
+        let (rest, closed) = hear(&mut conversation, world.now(), usize::MAX).await;
+        let rest = rest.concat();
+        assert!(closed);
+        if slow {
+            assert!(rest.len() < 300 * 1024, "{}", rest.len());
+        } else {
+            assert!(rest.ends_with(b")\r\n* BYE Session expired, please login again.\r\n"));
+            assert!(rest.len() < 2_000_000, "the second message was begun");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_long_list_comes_in_steps() {
     let mut world = World::new().await;
     world

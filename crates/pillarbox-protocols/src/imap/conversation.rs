@@ -89,6 +89,8 @@ pub struct Conversation {
     until: Option<Millis>,
     /// When a running command must stop, on the monotonic clock: set at the session's end.
     grace_ends: Option<Duration>,
+    /// When a literal on its way must have come to its end, on the monotonic clock: set when the session is over.
+    literal_ends: Option<Duration>,
     peer_left: bool,
     failures: u32,
     bad_in_a_row: u32,
@@ -120,6 +122,7 @@ impl Conversation {
             news: false,
             until: None,
             grace_ends: None,
+            literal_ends: None,
             peer_left: false,
             failures: 0,
             bad_in_a_row: 0,
@@ -168,14 +171,16 @@ impl Conversation {
     }
 
     /// Ends the session if its time has come (wire §6). A command that runs may go on a little when its authority ran
-    /// out by the clock; a literal is never cut.
+    /// out by the clock; a literal is not cut, unless its reader takes for ever.
     fn end_if_due(&mut self) -> bool {
+        // Asked for, not waited for: a session that streams is not told before it reads again.
+        self.ended = self.ended.or_else(|| self.seat.ended());
         let expired = self.until.is_some_and(|until| self.now.wall >= until);
         if expired && self.grace_ends.is_none() {
             self.grace_ends = Some(self.now.mono + self.context.limits.grace);
         }
         if matches!(&self.doing, Doing::Again(task) if task.is_mid_literal()) {
-            return false;
+            return (expired || self.ended.is_some()) && self.cut_literal_if_due();
         }
         let running = matches!(self.doing, Doing::Again(_) | Doing::Job(_));
         let commanded = running || matches!(self.doing, Doing::Upload(_));
@@ -198,6 +203,18 @@ impl Conversation {
             None => return false,
         }
         true
+    }
+
+    /// The session is over, a literal is not: its reader has some minutes. What is cut is left without a word, which
+    /// would only become part of it.
+    fn cut_literal_if_due(&mut self) -> bool {
+        let patience = self.context.limits.literal_after_end;
+        let ends = *self.literal_ends.get_or_insert(self.now.mono + patience);
+        let due = self.now.mono >= ends;
+        if due {
+            self.close("too slow to take the rest after the session's end");
+        }
+        due
     }
 
     fn silent_until(&self) -> Duration {

@@ -30,6 +30,9 @@ pub struct Limits {
     pub session: Duration,
     /// How long a running command may go on after the session's end (wire §6).
     pub grace: Duration,
+    /// How long a literal may go on after the session's end (wire §6: at most five minutes). It is not to be cut, but one
+    /// byte a second must not prolong what was revoked.
+    pub literal_after_end: Duration,
     /// Output one step of a command gathers before it is sent, in bytes. Bounds memory; a step may go over by one
     /// message's headers.
     pub step_bytes: usize,
@@ -63,6 +66,7 @@ impl Default for Limits {
             silence: Duration::from_secs(31 * 60),
             session: Duration::from_secs(24 * 60 * 60),
             grace: Duration::from_secs(30),
+            literal_after_end: Duration::from_secs(5 * 60),
             step_bytes: 256 * 1024,
             step_messages: 500,
             body_read_bytes: 256 * 1024,

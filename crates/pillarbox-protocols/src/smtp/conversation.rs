@@ -762,6 +762,8 @@ impl crate::conversation::Conversation for Conversation {
 
     fn advance(&mut self, now: Now) -> Step<Answer> {
         self.now = now;
+        // Asked for, not waited for: a client that never stops talking would not be told.
+        self.ended = self.ended.or_else(|| self.seat.ended());
         if std::mem::take(&mut self.stirred) {
             self.heard = now.mono;
         }
