@@ -329,11 +329,11 @@ def main():
         s.add_argument("--runs", type=int, default=runs)
         if source:
             s.add_argument("--size", type=int, default=10240)
-            return s
+        return s
 
     s = add("fill", op_fill, source=True)
     s.add_argument("--count", type=int, default=1000)
-    s.add_argument("--clients", type=int, default=8)
+    s.add_argument("--clients", type=int, default=10)
     s = add("fetch-meta", op_fetch_meta)
     s.add_argument("--items", default="FLAGS UID ENVELOPE")
     add("fetch-body", op_fetch_body)

@@ -27,8 +27,8 @@ def add_common_args(p, port):
     p.add_argument("--first-user", type=int, default=1)
     p.add_argument("--password", default="pass")
     p.add_argument("--token-file",
-                   help="one bearer token per line; line k is for user k (or one line for all)")
-    p.add_argument("--password-file", help="one password per line; line k is for user k")
+                   help="one bearer token per line; line k is user k's (or one line for all)")
+    p.add_argument("--password-file", help="one password per line; line k is user k's")
     p.add_argument("--ca", help="PEM file: check the server's certificate (name: localhost)")
     p.add_argument("--timeout", type=float, default=300.0)
     p.add_argument("--label", default="")
@@ -61,12 +61,16 @@ class Target:
         k %= self.a.users
         return self.a.user.replace("%d", str(self.a.first_user + k))
 
+    def line(self, k):
+        """Which line of a file of tokens or passwords is this user's; the first is user 1's."""
+        return k % self.a.users + self.a.first_user - 1
+
     def secret(self, k=0):
         if self.a.mech in ("XOAUTH2", "OAUTHBEARER"):
             if not self.tokens:
                 raise SystemExit("--token-file is needed for " + self.a.mech)
-            return self.tokens[(k % self.a.users) % len(self.tokens)]
-        return self.passwords[(k % self.a.users) % len(self.passwords)]
+            return self.tokens[self.line(k) % len(self.tokens)]
+        return self.passwords[self.line(k) % len(self.passwords)]
 
     def tcp(self):
         s = socket.create_connection((self.a.host, self.a.port), self.a.timeout)

@@ -53,6 +53,14 @@ def install():
         subprocess.run(["update-rc.d", service, "disable"], capture_output=True)
 
 
+def run_daemon(command, log):
+    """Runs a command that leaves a daemon behind, which would keep a pipe open: its output goes to a file."""
+    with open(log, "wb") as out:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+    if done.returncode:
+        sys.exit("%s did not start: %s" % (command[0], log.read_text()))
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -123,7 +131,7 @@ class Dovecot:
             "username_attribute = sub\n" % self.folder)
 
     def start(self):
-        subprocess.run(["dovecot", "-c", self.config], check=True)
+        run_daemon(["dovecot", "-c", self.config], self.folder / "start")
         wait_for_port(self.imap, "Dovecot")
         self.pids = [int((self.folder / "run/master.pid").read_text())]
 
@@ -203,15 +211,13 @@ class Postfix:
         (self.folder / "etc/master.cf").write_text(MASTER_CF.format(smtp=self.smtp))
 
     def start(self):
-        done = subprocess.run(["postfix", "-c", self.folder / "etc", "start"], capture_output=True, text=True)
-        if done.returncode:
-            sys.exit("Postfix did not start: " + done.stderr)
+        run_daemon(["postfix", "-c", self.folder / "etc", "start"], self.folder / "start")
         wait_for_port(self.smtp, "Postfix")
         self.pids = [int((self.folder / "queue/pid/master.pid").read_text())]
 
     def stop(self):
         if hasattr(self, "pids"):
-            subprocess.run(["postfix", "-c", self.folder / "etc", "abort"], capture_output=True)
+            subprocess.run(["postfix", "-c", self.folder / "etc", "abort"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             end_process(self.pids[0])
 
 
