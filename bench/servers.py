@@ -78,6 +78,15 @@ def wait_for_port(port, what):
     sys.exit("%s did not start" % what)
 
 
+def wait_for_pid(file, what):
+    end = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < end:
+        if file.exists() and file.read_text().strip():
+            return int(file.read_text())
+        time.sleep(0.05)
+    sys.exit("%s did not start" % what)
+
+
 def end_process(pid):
     """Asks a process to end, and waits until it has."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -132,8 +141,8 @@ class Dovecot:
 
     def start(self):
         run_daemon(["dovecot", "-c", self.config], self.folder / "start")
+        self.pids = [wait_for_pid(self.folder / "run/master.pid", "Dovecot")]
         wait_for_port(self.imap, "Dovecot")
-        self.pids = [int((self.folder / "run/master.pid").read_text())]
 
     def stop(self):
         for pid in getattr(self, "pids", []):
@@ -212,8 +221,8 @@ class Postfix:
 
     def start(self):
         run_daemon(["postfix", "-c", self.folder / "etc", "start"], self.folder / "start")
+        self.pids = [wait_for_pid(self.folder / "queue/pid/master.pid", "Postfix")]
         wait_for_port(self.smtp, "Postfix")
-        self.pids = [int((self.folder / "queue/pid/master.pid").read_text())]
 
     def stop(self):
         if hasattr(self, "pids"):
