@@ -176,7 +176,18 @@ impl Store {
     ) -> Result<(), Refused> {
         // With nothing in between, the client knows from its own command what became of silent changes.
         let alone = stored.version <= before + 1;
-        let starred = matches!(&self.what, What::Labels(labels) if labels.contains(&LabelName::Role(Role::Starred)));
+        let starred = match &self.what {
+            What::Flags(_) => false,
+            // Whoever replaces all labels may take the star away.
+            What::Labels(_) if self.how == How::Replace => true,
+            What::Labels(labels) => {
+                let star = signed.account.mailbox_of(Role::Starred).await?.name;
+                labels.iter().any(|label| match label {
+                    LabelName::Role(role) => *role == Role::Starred,
+                    LabelName::User(name) => **name == *star,
+                })
+            }
+        };
         let labels = match (&self.what, self.silent) {
             (What::Labels(_), false) => Some(Labels::read(signed).await?),
             _ => None,

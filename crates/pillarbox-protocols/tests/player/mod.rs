@@ -9,6 +9,7 @@
 //! | It works.
 //! given ada has 3 messages in INBOX       small numbered ones
 //! given ada sets imap off                 see World::set
+//! given carol is new with plain names     a person whose system mailboxes have no `[Gmail]/` in front
 //! given token old of ada expired          also: revoked, lifetime 60s, scope X; to be used as $xoauth2(ada, old)
 //! C: a1 NOOP                              connection 1 sends this line and CRLF; `C~` sends it without CRLF; lines
 //!                                         without an `S:` between them are sent as one
@@ -18,6 +19,7 @@
 //! S: (TLS)                                the server wants TLS now
 //! @ +29m                                  both clocks move; `@wall +1h` the wall clock only, `@mono +31m` the other
 //! @revoke ada / @shutdown / @leave / @2leave
+//! @forget ada                             the log of before goes: sessions must compare
 //! ```
 //!
 //! Macros in sent lines: `$xoauth2(ada)`, `$oauthbearer(ada)`, `$plain(ada)`, `$token(ada)`, `$app(ada)`, `$base64(...)`

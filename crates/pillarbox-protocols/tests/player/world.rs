@@ -8,7 +8,7 @@ use pillarbox_protocols::conversation::Now;
 use pillarbox_protocols::events::{Event, Journal};
 use pillarbox_protocols::sessions::{Protocol, Registry, Seat, Which};
 use pillarbox_store::blob::MemoryBlobs;
-use pillarbox_store::engine::MemoryEngine;
+use pillarbox_store::engine::{LOG_KEPT_MS, LOG_KEPT_VERSIONS, MemoryEngine};
 use pillarbox_store::mail::{
     AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Random, Rows, Store,
     StoreError, SystemFlags,
@@ -168,6 +168,16 @@ impl World {
                     );
                     self.deliver(person, place, "", &message).await?;
                 }
+                Ok(())
+            }
+            [person, "is", "new", "with", "plain", "names"] => {
+                let address = format!("{person}@example.com");
+                let id = self
+                    .identity
+                    .create_person(&address, None, Naming::Plain, BEGIN)
+                    .await
+                    .map_err(|fault| fault.to_string())?;
+                self.people.insert((*person).into(), id);
                 Ok(())
             }
             [person, "sets", key, values @ ..] => self.set(person, key, &values.join(" ")).await,
@@ -374,6 +384,23 @@ impl World {
         })
     }
 
+    /// Makes so many versions that the log of before can go, and lets it go.
+    async fn forget(&self, id: &AccountId) -> Result<(), String> {
+        let fault = |fault: StoreError| fault.to_string();
+        let account = self.store.account(id);
+        for number in 0..=LOG_KEPT_VERSIONS {
+            let put = move |rows: &mut Rows| {
+                rows.put(b"counted", Bytes::from(number.to_string()));
+                Ok::<(), StoreError>(())
+            };
+            account.update(&[], put).await.map_err(fault)?;
+        }
+        // A second purge finds nothing more: the log is trimmed a bounded number each time.
+        let later = self.wall + i64::try_from(LOG_KEPT_MS).unwrap() + 1000;
+        while self.store.purge(later).await.map_err(fault)? > 0 {}
+        Ok(())
+    }
+
     /// An `@` line. `leave` is told the connection whose client hangs up.
     pub async fn act(&mut self, text: &str, leave: &mut dyn FnMut(usize)) -> Result<(), String> {
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -390,6 +417,7 @@ impl World {
             ["revoke", person] => {
                 self.registry.end(&Which::Account(self.account(person)?));
             }
+            ["forget", person] => self.forget(&self.account(person)?).await?,
             ["shutdown"] => {
                 self.registry.shut_down();
             }

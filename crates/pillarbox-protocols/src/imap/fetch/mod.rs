@@ -204,6 +204,8 @@ impl Fetch {
             false
         };
         self.plan.flags |= seen;
+        // RFC 7162 §3.1: a change of ours is told with its mod-sequence like any other.
+        self.plan.modseq |= seen && signed.condstore;
         let records = match self.plan.needs_record() {
             true => {
                 let ids: Vec<_> = rows.iter().map(|row| row.message).collect();

@@ -36,6 +36,7 @@ C: b3 STORE 1 -X-GM-LABELS (Work)
 S: * 1 FETCH (X-GM-LABELS ("\\Important" "\\Inbox" "\\Starred" "Taxes 2026"))
 S: b3 OK Success
 C: b4 STORE 1 X-GM-LABELS.SILENT ()
+S: * 1 FETCH (FLAGS (\Recent))
 S: b4 OK Success
 C: b5 FETCH 1 (FLAGS X-GM-LABELS)
 S: * 1 FETCH (X-GM-LABELS () FLAGS (\Recent))
