@@ -95,6 +95,8 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// Wrong user, wrong secret, expired, revoked, wrong scope, wrong mailbox: one answer for all.
     Invalid,
+    /// A genuine token of an account that is gone. Only who holds that token hears it, so it tells nothing of others.
+    NoMailbox,
     /// A password that has not the form of an app password, where only those are taken.
     AppPasswordRequired,
     /// The account may not use this service.

@@ -89,6 +89,15 @@ impl Standings {
 impl Identity {
     /// How an account stands.
     pub(crate) async fn standing(&self, id: &AccountId) -> Result<Arc<Standing>, Refusal> {
+        self.standing_or(id, RefusalKind::Invalid).await
+    }
+
+    /// The same; `gone` is what is told if there is no such account.
+    async fn standing_or(
+        &self,
+        id: &AccountId,
+        gone: RefusalKind,
+    ) -> Result<Arc<Standing>, Refusal> {
         if let Some(standing) = self.inner.standings.fresh(id) {
             return Ok(standing);
         }
@@ -96,12 +105,12 @@ impl Identity {
         // The version first: what changes while we read makes this entry stale, never wrong.
         let watch = account.watch();
         let version = *watch.borrow();
-        let gone = |fault| match fault {
-            StoreError::NoSuchAccount => Refusal::invalid("the account does not exist any more"),
+        let told = |fault| match fault {
+            StoreError::NoSuchAccount => Refusal::new(gone, "the account does not exist any more"),
             other => Refusal::from(other),
         };
-        let address = account.address().await.map_err(gone)?;
-        let settings = account.settings().await.map_err(gone)?;
+        let address = account.address().await.map_err(told)?;
+        let settings = account.settings().await.map_err(told)?;
         let standing = Arc::new(Standing {
             version,
             address,
@@ -182,7 +191,8 @@ impl Identity {
             .map_err(Refusal::invalid)?;
         access::check_time(&claims, now).map_err(Refusal::invalid)?;
         let account = AccountId(claims.sub.as_str().into());
-        let standing = self.standing(&account).await?;
+        // The token is genuine and in time: its holder may hear that the mailbox is gone (wire §3.3).
+        let standing = self.standing_or(&account, RefusalKind::NoMailbox).await?;
         self.grant_lives(&account, &standing, &claims.gid, now)
             .await?;
         Ok((claims, account, standing))

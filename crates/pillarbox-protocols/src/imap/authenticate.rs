@@ -138,9 +138,10 @@ pub fn invalid() -> String {
 }
 
 /// What a client is told (wire §3.3). Clients match on these words.
-pub fn told(kind: RefusalKind, context: &Context) -> String {
+pub fn told(kind: RefusalKind, context: &Context, token: &str) -> String {
     match kind {
         RefusalKind::Invalid => invalid(),
+        RefusalKind::NoMailbox => format!("NO Lookup failed {token}"),
         RefusalKind::AppPasswordRequired => {
             format!(
                 "NO [ALERT] Application-specific password required: {} (Failure)",

@@ -625,7 +625,7 @@ impl Conversation {
         self.doing = Doing::Commands;
         match outcome {
             Err(refusal) => {
-                let told = authenticate::told(refusal.kind, &self.context);
+                let told = authenticate::told(refusal.kind, &self.context, &self.token);
                 self.refused(sasl, told, refusal.cause);
             }
             Ok((principal, settings)) => match self.admit(&principal, &settings) {
@@ -652,7 +652,10 @@ impl Conversation {
             } else {
                 "IMAP is off for the account"
             };
-            return Err((authenticate::told(kind, &self.context), cause.into()));
+            return Err((
+                authenticate::told(kind, &self.context, &self.token),
+                cause.into(),
+            ));
         }
         let limits = &self.context.limits;
         let longest = self

@@ -418,8 +418,12 @@ impl Conversation {
             .as_ref()
             .is_some_and(|exchange| exchange.mechanism().is_bearer());
         match refusal.kind {
-            RefusalKind::Invalid if bearer => Reply::err_code("AUTH", "Invalid credentials."),
-            RefusalKind::Invalid => Reply::err_code("AUTH", "Username and password not accepted."),
+            RefusalKind::Invalid | RefusalKind::NoMailbox if bearer => {
+                Reply::err_code("AUTH", "Invalid credentials.")
+            }
+            RefusalKind::Invalid | RefusalKind::NoMailbox => {
+                Reply::err_code("AUTH", "Username and password not accepted.")
+            }
             RefusalKind::AppPasswordRequired => Reply::err_code(
                 "AUTH",
                 format!(

@@ -223,7 +223,7 @@ fn refusal(kind: RefusalKind, context: &Context) -> Reply {
     };
     let one = |(code, enhanced, text): Line| Reply::new(code, Some(enhanced), text);
     match kind {
-        RefusalKind::Invalid | RefusalKind::ServiceOff => {
+        RefusalKind::Invalid | RefusalKind::NoMailbox | RefusalKind::ServiceOff => {
             let first = "Username and Password not accepted. Learn more at";
             two(535, Enhanced(5, 7, 8), first, "BadCredentials")
         }

@@ -19,6 +19,7 @@
 //! S: (TLS)                                the server wants TLS now
 //! @ +29m                                  both clocks move; `@wall +1h` the wall clock only, `@mono +31m` the other
 //! @revoke ada / @shutdown / @leave / @2leave
+//! @remove ada                             the account and all its mail
 //! @forget ada                             the log of before goes: sessions must compare
 //! ```
 //!

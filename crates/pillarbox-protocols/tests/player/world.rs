@@ -417,6 +417,11 @@ impl World {
             ["revoke", person] => {
                 self.registry.end(&Which::Account(self.account(person)?));
             }
+            ["remove", person] => self
+                .store
+                .remove_account(&self.account(person)?)
+                .await
+                .map_err(|fault| fault.to_string())?,
             ["forget", person] => self.forget(&self.account(person)?).await?,
             ["shutdown"] => {
                 self.registry.shut_down();
