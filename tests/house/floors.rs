@@ -394,3 +394,16 @@ fn unsafe_code_is_forbidden_in_every_crate_and_every_module_says_what_it_is_for(
         }
     }
 }
+
+/// Time and chance are arguments below the program: the lint that says so stands in every crate there.
+#[test]
+fn every_floor_below_the_program_forbids_clocks_and_chance() {
+    let file = |floor: &str| root().join("crates").join(floor).join("clippy.toml");
+    let rule = std::fs::read_to_string(file("pillarbox-wire")).unwrap();
+    assert!(rule.contains("std::time::SystemTime::now"));
+    let above = ["pillarbox", "pillarbox-client", "pillarbox-tests"];
+    for (floor, _) in FLOORS.iter().filter(|(floor, _)| !above.contains(floor)) {
+        let own = std::fs::read_to_string(file(floor)).unwrap_or_default();
+        assert_eq!(own, rule, "crates/{floor}/clippy.toml");
+    }
+}

@@ -1,5 +1,6 @@
 //! Serves the pages over plain HTTP on loopback, to look at them: `cargo run -p pillarbox-web --example look [PORT]`.
 //! Memory only; ada@example.test with the password `pillarbox`.
+#![allow(clippy::disallowed_methods)] // a program of its own: time and chance come from it
 
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
 use pillarbox_store::blob::MemoryBlobs;

@@ -1,5 +1,6 @@
 //! The router as a browser and as programs see it, over a real store in memory.
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+#![allow(clippy::disallowed_methods)] // it stands in the program's place: randomness comes from it
 
 use crate::{MailServices, Web, form, router};
 use axum::Router;

@@ -588,6 +588,7 @@ async fn keys_outlive_a_restart() {
 /// Not a test of truth: `cargo test -p pillarbox-oauth -- --ignored --nocapture cost` prints what a sign-in costs.
 #[tokio::test]
 #[ignore = "a measurement"]
+#[allow(clippy::disallowed_methods, reason = "it measures")]
 async fn cost_of_bearer() {
     let house = House::new().await;
     let token = house.token().await;

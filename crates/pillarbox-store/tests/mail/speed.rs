@@ -1,4 +1,5 @@
 //! Figures, not promises: run by hand with `--ignored --nocapture` in a release build.
+#![allow(clippy::disallowed_methods)] // it measures
 
 use std::time::Instant;
 
