@@ -14,6 +14,7 @@ mod people;
 mod principal;
 mod rows;
 mod scope;
+mod scram;
 mod server;
 mod sessions;
 mod standing;
@@ -21,10 +22,12 @@ mod standing;
 mod tests;
 mod token;
 mod words;
+mod work;
 
 pub use client::{Client, ClientKind, Redirect, is_loopback};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use scope::{MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
+pub use scram::ScramChallenge;
 pub use server::{
     AuthorizationError, AuthorizationRequest, BasicAuth, ErrorCode, Jwks, Metadata, Prompt,
     TokenError, TokenResponse, UserInfo,
@@ -237,6 +240,7 @@ struct Inner {
     keys: keys::Keys,
     hasher: hashing::Hasher,
     attempts: attempts::Attempts,
+    work: work::Work,
     standings: standing::Standings,
     revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
 }
@@ -282,6 +286,7 @@ impl Identity {
             keys,
             hasher,
             attempts: attempts::Attempts::default(),
+            work: work::Work::default(),
             standings: standing::Standings::default(),
             revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
         };

@@ -139,7 +139,7 @@ impl Identity {
         let account = self.inner.store.account_of(user).await?;
         let letters = app_letters(password);
         let mut found = self
-            .check_app_password(account.as_ref(), letters.as_deref(), service)
+            .check_app_password(account.as_ref(), letters.as_deref(), service, now)
             .await;
         let invalid = matches!(&found, Err(refusal) if refusal.kind != RefusalKind::Temporary);
         if invalid && self.inner.config.passwords == Passwords::Account {
@@ -162,7 +162,7 @@ impl Identity {
         let id: Arc<str> = opaque::random_text(&self.inner.random, 9).into();
         let letters = self.random_letters();
         let handle = self.inner.store.account(account);
-        handle.address().await?;
+        let address = handle.address().await?;
         let row = AppRow {
             name: name
                 .chars()
@@ -171,6 +171,7 @@ impl Identity {
                 .collect(),
             hash: self.app_hash(account, &letters),
             created: now,
+            scram: Some(self.scram_row(&address, &letters)),
         };
         let (prefix, key) = (Kind::App.all(), Kind::App.key(&*id));
         let add = move |rows: &mut Rows| {
@@ -226,17 +227,14 @@ impl Identity {
         account: Option<&AccountId>,
         letters: Option<&str>,
         service: Service,
+        now: Millis,
     ) -> Result<Principal, Refusal> {
-        // For unknown users the issuer's account stands in, which has none: the same reads, the same hash.
         let issuer = AccountId(crate::keys::ISSUER_ACCOUNT.into());
-        let searched = account.unwrap_or(&issuer);
-        let hash = self.app_hash(searched, letters.unwrap_or_default());
-        let rows = self.app_rows(searched).await;
-        let rows = rows.map_err(|fault| Refusal::new(RefusalKind::Temporary, fault.to_string()))?;
+        let hash = self.app_hash(account.unwrap_or(&issuer), letters.unwrap_or_default());
         let mut found = None;
-        for (id, row) in rows {
+        for (id, row) in self.app_rows_or_none(account).await? {
             if opaque::same(&row.hash, &hash) {
-                found = Some((id, row.name));
+                found = Some((id, row));
             }
         }
         if letters.is_none() {
@@ -246,18 +244,40 @@ impl Identity {
         let Some(account) = account else {
             return Err(Refusal::invalid("there is no such account"));
         };
-        let Some((id, name)) = found else {
+        let Some(found) = found else {
             return Err(Refusal::invalid("no app password of this account fits"));
         };
-        let standing = self.standing(account).await?;
+        self.app_password_opens(account.clone(), found, service, now)
+            .await
+    }
+
+    /// What an app password that was shown to be known gives.
+    pub(crate) async fn app_password_opens(
+        &self,
+        account: AccountId,
+        (id, row): (String, AppRow),
+        service: Service,
+        _now: Millis,
+    ) -> Result<Principal, Refusal> {
+        let standing = self.standing(&account).await?;
         standing.allows(service)?;
         Ok(Principal {
-            account: account.clone(),
+            account,
             address: Arc::clone(&standing.address),
             credential: Credential::AppPassword(id.into()),
-            app: Some(name.into()),
+            app: Some(row.name.into()),
             until: None,
         })
+    }
+
+    /// For unknown users the issuer's account stands in, which has none: the same reads.
+    pub(crate) async fn app_rows_or_none(
+        &self,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<(String, AppRow)>, Refusal> {
+        let issuer = AccountId(crate::keys::ISSUER_ACCOUNT.into());
+        let rows = self.app_rows(account.unwrap_or(&issuer)).await;
+        rows.map_err(|fault| Refusal::new(RefusalKind::Temporary, fault.to_string()))
     }
 
     async fn check_own_password(
@@ -287,6 +307,7 @@ impl Identity {
             password
         };
         let phc = row.as_ref().map(|row| row.phc.as_str());
+        self.inner.work.slow();
         let fits = self.inner.hasher.fits(bounded, phc).await;
         let fits = fits.map_err(|_| {
             Refusal::new(
@@ -332,6 +353,7 @@ impl Identity {
 
     /// A keyed hash: 75 random bits need no slow one, so app passwords stay quick for programs that sign in often.
     fn app_hash(&self, account: &AccountId, letters: &str) -> [u8; 32] {
+        self.inner.work.quick(1);
         self.inner
             .keys
             .mark("app password", &format!("{}\0{letters}", account.0))
@@ -352,7 +374,7 @@ impl Identity {
         letters
     }
 
-    fn slow_down(&self, user: &str, now: Millis) -> Result<(), Refusal> {
+    pub(crate) fn slow_down(&self, user: &str, now: Millis) -> Result<(), Refusal> {
         if !self.inner.config.slow_down {
             return Ok(());
         }
@@ -368,7 +390,7 @@ impl Identity {
         }
     }
 
-    fn count(&self, user: &str, found: &Result<Principal, Refusal>, now: Millis) {
+    pub(crate) fn count(&self, user: &str, found: &Result<Principal, Refusal>, now: Millis) {
         match found {
             _ if !self.inner.config.slow_down => {}
             Ok(_) => self.inner.attempts.passed(self.peer, user),

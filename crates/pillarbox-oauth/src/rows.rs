@@ -87,6 +87,18 @@ pub(crate) struct AppRow {
     pub name: String,
     pub hash: [u8; 32],
     pub created: Millis,
+    #[serde(default)]
+    pub scram: Option<ScramRow>,
+}
+
+/// What SCRAM keeps of an app password (RFC 5802 §3): neither opens anything by itself.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct ScramRow {
+    pub iterations: u32,
+    /// `StoredKey`.
+    pub stored: [u8; 32],
+    /// `ServerKey`.
+    pub server: [u8; 32],
 }
 
 /// One approval, and all tokens it gave.

@@ -4,6 +4,7 @@
 mod attacks;
 mod authorization;
 mod credentials;
+mod scram;
 mod tokens;
 
 use crate::{Client, Hashing, Identity, IdentityConfig, Principal, Random};
