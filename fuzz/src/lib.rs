@@ -1,5 +1,9 @@
-//! What fuzz targets share: how one input says both what is sent and how it is cut.
+//! What fuzz targets share: how one input says both what is sent and how it is cut, and a client that sends anything.
 #![forbid(unsafe_code)]
+
+#[path = "../../crates/pillarbox-protocols/tests/player/mod.rs"]
+pub mod player;
+pub mod talk;
 
 /// Takes the first byte as a choice the target makes something of; the rest is what is sent.
 pub fn choice(data: &[u8]) -> Option<(usize, &[u8])> {
