@@ -46,7 +46,14 @@ fn exchange(mechanism: Mechanism, initial: bool, accept: bool, lines: &[Vec<u8>]
                 kind(mechanism, &credentials);
                 assert!(!format!("{credentials:?}").is_empty());
                 match accept {
-                    true => exchange.accepted(),
+                    true if matches!(credentials, Credentials::Scram(_)) => {
+                        checks -= 1;
+                        exchange.challenged("nonce", b"salt", 4096)
+                    }
+                    true => {
+                        exchange.signed([0; 32]);
+                        exchange.accepted()
+                    }
                     false => exchange.refused("https://id.example.test"),
                 }
             }

@@ -1,6 +1,9 @@
 //! One authentication exchange, from its first line to its last, as a server sees it: a small state machine that
 //! IMAP, POP3 and SMTP wrap in their own words.
 
+use super::scram::{
+    ChannelBindings, ClientFirst, Flag, HASH_BYTES, Proof, ServerFirst, encode_server_final,
+};
 use super::{
     Bearer, Malformed, Mechanism, Password, XOAUTH2_FAILURE, decode_oauthbearer, decode_plain,
     decode_xoauth2, from_base64, oauthbearer_failure, to_base64,
@@ -18,6 +21,32 @@ pub enum Credentials {
     Bearer(Bearer),
     /// PLAIN or LOGIN.
     Password(Password),
+    /// SCRAM's first message: what salt belongs to the user? Answered by [`Exchange::challenged`].
+    Scram(ClientFirst),
+    /// SCRAM's proof; if it is one, [`Exchange::signed`] takes ours.
+    Proof(Proof),
+}
+
+impl Credentials {
+    /// The user name; empty where a token alone names its mailbox.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Bearer(bearer) => bearer.user().unwrap_or_default(),
+            Self::Password(password) => password.user(),
+            Self::Scram(first) => first.user(),
+            Self::Proof(proof) => proof.signed().user(),
+        }
+    }
+}
+
+/// What a connection offers, as far as an exchange must know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// What this connection can be bound to.
+    pub bindings: ChannelBindings,
+    /// SCRAM-SHA-256-PLUS was announced: then whoever could bind the channel and does not was lied to (RFC 5802 §6).
+    pub plus: bool,
 }
 
 /// What the conversation does next.
@@ -66,7 +95,13 @@ enum State {
     LoginPassword {
         user: Vec<u8>,
     },
+    /// Waiting for the salt of SCRAM's user.
+    Salting(Box<ClientFirst>),
+    /// Waiting for the proof.
+    Proof(Box<(ClientFirst, ServerFirst)>),
     Checking,
+    /// The server's signature is out; an empty line ends the exchange.
+    Last,
     /// The JSON is out; whatever comes ends the exchange.
     Dummy,
     Over,
@@ -77,6 +112,9 @@ enum State {
 pub struct Exchange {
     mechanism: Mechanism,
     state: State,
+    offer: Offer,
+    /// SCRAM's last word, once the proof was good.
+    signature: Option<[u8; HASH_BYTES]>,
 }
 
 impl Exchange {
@@ -84,11 +122,22 @@ impl Exchange {
     /// one (RFC 4954 §4).
     #[must_use]
     pub fn start(mechanism: Mechanism, initial: Option<&[u8]>) -> (Self, Step) {
+        Self::start_bound(mechanism, initial, Offer::default())
+    }
+
+    /// The same on a connection that a mechanism may be bound to.
+    #[must_use]
+    pub fn start_bound(mechanism: Mechanism, initial: Option<&[u8]>, offer: Offer) -> (Self, Step) {
         let state = match mechanism {
             Mechanism::Login => State::LoginUser,
-            Mechanism::Xoauth2 | Mechanism::OauthBearer | Mechanism::Plain => State::Message,
+            _ => State::Message,
         };
-        let mut exchange = Self { mechanism, state };
+        let mut exchange = Self {
+            mechanism,
+            state,
+            offer,
+            signature: None,
+        };
         let step = match (initial, mechanism) {
             (Some(b"="), _) => exchange.read(b""),
             (Some(initial), _) => exchange.read(initial),
@@ -121,13 +170,49 @@ impl Exchange {
         if line == b"*" {
             return self.fail(Failure::Aborted);
         }
+        if self.state == State::Last {
+            self.state = State::Over;
+            // RFC 5802 §5: the client has nothing more to say. `=` is how some say that.
+            return match line {
+                b"" | b"=" => Step::Done,
+                _ => Step::Fail(Malformed::NotScram.into()),
+            };
+        }
         self.read(line)
     }
 
-    /// The check passed. A mechanism with a last word of the server (SCRAM) will send it from here.
+    /// The salt, the iterations and our part of the nonce for SCRAM's user, known or not.
+    pub fn challenged(&mut self, nonce: &str, salt: &[u8], iterations: u32) -> Step {
+        let State::Salting(first) = mem::replace(&mut self.state, State::Over) else {
+            return Step::Fail(Failure::OutOfStep);
+        };
+        match ServerFirst::new(&first, nonce, salt, iterations) {
+            Ok(server) => {
+                let step = Step::Challenge(to_base64(server.encode()));
+                self.state = State::Proof(Box::new((*first, server)));
+                step
+            }
+            Err(malformed) => self.fail(malformed.into()),
+        }
+    }
+
+    /// SCRAM's proof was good, and this is ours; to be followed by [`Exchange::accepted`] or [`Exchange::refused`].
+    pub fn signed(&mut self, signature: [u8; HASH_BYTES]) {
+        self.signature = Some(signature);
+    }
+
+    /// The check passed. SCRAM has a last word of the server, which is sent from here; the client's empty line ends it.
     pub fn accepted(&mut self) -> Step {
-        match mem::replace(&mut self.state, State::Over) {
-            State::Checking => Step::Done,
+        match (
+            mem::replace(&mut self.state, State::Over),
+            self.mechanism.is_scram(),
+            self.signature,
+        ) {
+            (State::Checking, false, _) => Step::Done,
+            (State::Checking, true, Some(signature)) => {
+                self.state = State::Last;
+                Step::Challenge(to_base64(encode_server_final(&signature)))
+            }
             _ => Step::Fail(Failure::OutOfStep),
         }
     }
@@ -135,14 +220,14 @@ impl Exchange {
     /// The check did not pass, whatever the cause. Bearer mechanisms first send the JSON (wire §2.2); `issuer` is the
     /// URL of the authorization server, which OAUTHBEARER's JSON names.
     pub fn refused(&mut self, issuer: &str) -> Step {
-        if self.state != State::Checking {
+        if !matches!(self.state, State::Checking | State::Salting(_)) {
             return self.fail(Failure::OutOfStep);
         }
         self.state = State::Dummy;
         match self.mechanism {
             Mechanism::Xoauth2 => Step::Challenge(to_base64(XOAUTH2_FAILURE)),
             Mechanism::OauthBearer => Step::Challenge(to_base64(oauthbearer_failure(issuer))),
-            Mechanism::Plain | Mechanism::Login => self.fail(Failure::Refused(Dummy::NotAsked)),
+            _ => self.fail(Failure::Refused(Dummy::NotAsked)),
         }
     }
 
@@ -162,12 +247,18 @@ impl Exchange {
                 return Ok(Step::Challenge(PASSWORD_PROMPT.into()));
             }
             State::LoginPassword { user } => login(&user, &response)?,
-            State::Checking | State::Dummy | State::Over => return Err(Failure::OutOfStep),
+            State::Proof(sent) => {
+                let bindings = &self.offer.bindings;
+                Credentials::Proof(Proof::decode(&response, &sent.0, &sent.1, bindings)?)
+            }
+            State::Salting(_) | State::Checking | State::Last | State::Dummy | State::Over => {
+                return Err(Failure::OutOfStep);
+            }
         };
         Ok(Step::Check(credentials))
     }
 
-    fn message(&self, response: &[u8]) -> Result<Credentials, Malformed> {
+    fn message(&mut self, response: &[u8]) -> Result<Credentials, Malformed> {
         match self.mechanism {
             Mechanism::Xoauth2 => decode_xoauth2(response).map(Credentials::Bearer),
             Mechanism::OauthBearer => {
@@ -176,6 +267,26 @@ impl Exchange {
             Mechanism::Plain | Mechanism::Login => {
                 decode_plain(response).map(Credentials::Password)
             }
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => {
+                let first = ClientFirst::decode(response)?;
+                self.check_flag(first.flag())?;
+                self.state = State::Salting(Box::new(first.clone()));
+                Ok(Credentials::Scram(first))
+            }
+        }
+    }
+
+    /// RFC 5802 §6: PLUS binds the channel, its sister does not, and nobody who could may be talked out of it.
+    fn check_flag(&self, flag: Flag) -> Result<(), Malformed> {
+        let plus = self.mechanism == Mechanism::ScramSha256Plus;
+        let fits = match flag {
+            Flag::Bound(kind) => plus && self.offer.bindings.get(kind).is_some(),
+            Flag::Cannot => !plus,
+            Flag::ServerCannot => !plus && !self.offer.plus,
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(Malformed::ChannelBinding),
         }
     }
 
@@ -318,6 +429,74 @@ mod tests {
         );
     }
 
+    fn scram(mechanism: Mechanism, message: &str, offer: Offer) -> (Exchange, Step) {
+        Exchange::start_bound(mechanism, Some(to_base64(message).as_bytes()), offer)
+    }
+
+    #[test]
+    fn scram_goes_back_and_forth_twice() {
+        let (mut exchange, step) =
+            scram(Mechanism::ScramSha256, "n,,n=ada,r=abc", Offer::default());
+        assert!(matches!(&step, Step::Check(Credentials::Scram(first)) if first.user() == "ada"));
+        let step = exchange.challenged("def", b"salt", 4096);
+        let challenge = to_base64("r=abcdef,s=c2FsdA==,i=4096");
+        assert_eq!(step, Step::Challenge(challenge));
+        let proof = to_base64([9; 32]);
+        let last = to_base64(format!("c=biws,r=abcdef,p={proof}"));
+        let step = exchange.receive(last.as_bytes());
+        let Step::Check(Credentials::Proof(read)) = step else {
+            panic!("{step:?}");
+        };
+        assert_eq!(read.proof(), &[9; 32]);
+        let mut refused = exchange.clone();
+        assert_eq!(
+            refused.refused(ISSUER),
+            Step::Fail(Failure::Refused(Dummy::NotAsked))
+        );
+        let mut unsigned = exchange.clone();
+        assert_eq!(unsigned.accepted(), Step::Fail(Failure::OutOfStep));
+        exchange.signed([8; 32]);
+        let signature = to_base64(format!("v={}", to_base64([8; 32])));
+        assert_eq!(exchange.accepted(), Step::Challenge(signature));
+        let mut gives_up = exchange.clone();
+        assert_eq!(gives_up.receive(b"*"), Step::Fail(Failure::Aborted));
+        let mut goes_on = exchange.clone();
+        assert!(matches!(
+            goes_on.receive(b"YQ=="),
+            Step::Fail(Failure::Malformed(Malformed::NotScram))
+        ));
+        assert_eq!(exchange.receive(b""), Step::Done);
+        assert_eq!(exchange.receive(b""), Step::Fail(Failure::OutOfStep));
+    }
+
+    #[test]
+    fn the_name_of_the_mechanism_and_the_flag_go_together() {
+        let bindings = ChannelBindings {
+            exporter: Some([1; 32]),
+            server_end_point: None,
+        };
+        let offer = |plus| Offer {
+            bindings: bindings.clone(),
+            plus,
+        };
+        use Mechanism::{ScramSha256 as Plain, ScramSha256Plus as Plus};
+        for (mechanism, flag, plus, fits) in [
+            (Plain, "n", true, true),
+            (Plain, "y", false, true),
+            (Plain, "y", true, false),
+            (Plain, "p=tls-exporter", true, false),
+            (Plus, "p=tls-exporter", true, true),
+            (Plus, "p=tls-server-end-point", true, false),
+            (Plus, "p=tls-unique", true, false),
+            (Plus, "n", true, false),
+            (Plus, "y", true, false),
+        ] {
+            let (_, step) = scram(mechanism, &format!("{flag},,n=ada,r=abc"), offer(plus));
+            let failed = Step::Fail(Failure::Malformed(Malformed::ChannelBinding));
+            assert_eq!(step != failed, fits, "{mechanism} {flag} {plus}");
+        }
+    }
+
     #[test]
     fn nothing_secret_prints() {
         let line = to_base64(encode_plain(&ada()));
@@ -327,11 +506,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn anything_may_come(lines: Vec<Vec<u8>>, which in 0..4usize) {
+        fn anything_may_come(lines: Vec<Vec<u8>>, which in 0..Mechanism::ALL.len()) {
             let (mut exchange, _) = Exchange::start(Mechanism::ALL[which], None);
             for line in &lines {
-                if let Step::Check(_) = exchange.receive(line) {
-                    exchange.refused(ISSUER);
+                match exchange.receive(line) {
+                    Step::Check(Credentials::Scram(_)) => {
+                        exchange.challenged("nonce", b"salt", 4096);
+                    }
+                    Step::Check(_) => {
+                        exchange.refused(ISSUER);
+                    }
+                    _ => {}
                 }
             }
         }

@@ -1,20 +1,20 @@
-//! SASL as IMAP, POP3 and SMTP share it: the texts of XOAUTH2, OAUTHBEARER, PLAIN and LOGIN, and the [`Exchange`] of
-//! challenges around them.
+//! SASL as IMAP, POP3 and SMTP share it: the texts of XOAUTH2, OAUTHBEARER, PLAIN, LOGIN and SCRAM, and the [`Exchange`]
+//! of challenges around them.
 //!
 //! It decides what was said, never whether it is true: checking a credential is asynchronous and belongs to the oauth
 //! floor, between [`Step::Check`] and [`Exchange::accepted`] or [`Exchange::refused`]. The words around a challenge
-//! (`+ `, `334 `) and after a failure belong to each protocol. SCRAM is not here yet; its place is a further arm of
-//! [`Mechanism`] and of the exchange's states, which already allow a challenge after acceptance.
+//! (`+ `, `334 `) and after a failure belong to each protocol.
 
 mod bearer;
 mod exchange;
 mod password;
+pub mod scram;
 
 pub use bearer::{
     Bearer, OauthBearer, XOAUTH2_FAILURE, decode_oauthbearer, decode_xoauth2, encode_oauthbearer,
     encode_xoauth2, oauthbearer_failure,
 };
-pub use exchange::{Credentials, Dummy, Exchange, Failure, Step};
+pub use exchange::{Credentials, Dummy, Exchange, Failure, Offer, Step};
 pub use password::{Password, decode_plain, encode_plain};
 
 use base64::Engine as _;
@@ -41,11 +41,22 @@ pub enum Mechanism {
     Plain,
     /// Two prompts, user name and password; never standardised, offered by SMTP (wire §5.1).
     Login,
+    /// RFC 7677.
+    ScramSha256,
+    /// RFC 7677, bound to the TLS connection.
+    ScramSha256Plus,
 }
 
 impl Mechanism {
     /// Every mechanism.
-    pub const ALL: [Self; 4] = [Self::Xoauth2, Self::OauthBearer, Self::Plain, Self::Login];
+    pub const ALL: [Self; 6] = [
+        Self::Xoauth2,
+        Self::OauthBearer,
+        Self::Plain,
+        Self::Login,
+        Self::ScramSha256,
+        Self::ScramSha256Plus,
+    ];
 
     /// Finds a mechanism by its name, in any letter case (RFC 4422 §3.1 writes them in capitals, clients do not).
     #[must_use]
@@ -63,6 +74,8 @@ impl Mechanism {
             Self::OauthBearer => "OAUTHBEARER",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
         }
     }
 
@@ -70,6 +83,12 @@ impl Mechanism {
     #[must_use]
     pub fn is_bearer(self) -> bool {
         matches!(self, Self::Xoauth2 | Self::OauthBearer)
+    }
+
+    /// Whether it is one of RFC 7677.
+    #[must_use]
+    pub fn is_scram(self) -> bool {
+        matches!(self, Self::ScramSha256 | Self::ScramSha256Plus)
     }
 }
 
@@ -106,12 +125,19 @@ pub enum Malformed {
     /// The GS2 header of RFC 5801 §4 is malformed.
     #[error("malformed GS2 header")]
     BadGs2Header,
-    /// Channel binding was asked for in a mechanism without it (RFC 5801 §5).
-    #[error("channel binding is not part of this mechanism")]
+    /// Channel binding was asked for in a mechanism without it (RFC 5801 §5), of a type that is not offered, or not used
+    /// by a client that could although it was offered (RFC 5802 §6).
+    #[error("channel binding that does not go with this mechanism and what was offered")]
     ChannelBinding,
     /// Not the three parts of PLAIN (RFC 4616 §2), or an empty password.
     #[error("not a PLAIN message")]
     NotPlain,
+    /// Not the SCRAM message that was due (RFC 5802 §7).
+    #[error("not the SCRAM message that was due")]
+    NotScram,
+    /// The client's channel, or the offer it met, is not ours (RFC 5802 §6): somebody may be in between.
+    #[error("the client's channel binding is not this connection's; somebody may be in between")]
+    BindingDiffers,
     /// A part is longer than its limit.
     #[error("longer than the limit")]
     TooLong,
