@@ -162,6 +162,10 @@ impl Credentials {
             Mechanism::Plain | Mechanism::Login => {
                 encode_plain(&Password::new(None, &self.user, secret.reveal())?)
             }
+            // Not among those that `choose` takes: SCRAM is a conversation, not one message.
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => {
+                return Err(Error::NoMechanism(mechanism.name().into()));
+            }
         };
         Ok(Secret::new(to_base64(message)))
     }
