@@ -6,6 +6,7 @@
 use crate::sessions::Seat;
 use bytes::Bytes;
 use pillarbox_store::mail::{Millis, Version};
+use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub trait Conversation: Send {
     fn hear(&mut self, news: News);
     /// TLS stands (after [`Step::UpgradeTls`]).
     fn secured(&mut self) {}
+    /// What the TLS that stands now can be bound to (RFC 5929, RFC 9266).
+    fn bind(&mut self, _bindings: ChannelBindings) {}
     /// Where news for this conversation arrives.
     fn seat(&mut self) -> &mut Seat;
 }

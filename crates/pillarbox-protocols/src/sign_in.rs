@@ -1,8 +1,9 @@
 //! From what a client claims to a principal, the same for every protocol; what a refusal sounds like is theirs.
 
-use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, Service};
+use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
 use pillarbox_store::mail::{Millis, Settings, Store};
-use pillarbox_wire::sasl::{Credentials, Password};
+use pillarbox_wire::sasl::scram::{ChannelBindings, HASH_BYTES, Proof};
+use pillarbox_wire::sasl::{Credentials, Exchange, Mechanism, Offer, Password, Step};
 
 /// Longest offered user name an event shows, in characters.
 const OFFERED_CHARS_MAX: usize = 128;
@@ -10,11 +11,59 @@ const OFFERED_CHARS_MAX: usize = 128;
 /// The user name as offered, for events; empty where a token alone names its mailbox.
 #[must_use]
 pub fn offered(credentials: &Credentials) -> String {
-    let user = match credentials {
-        Credentials::Bearer(bearer) => bearer.user().unwrap_or_default(),
-        Credentials::Password(password) => password.user(),
-    };
+    let user = credentials.user();
     user.chars().take(OFFERED_CHARS_MAX).collect()
+}
+
+/// Why a connection is closed whose client breaks off after our proof.
+pub const NOT_BELIEVED: &str = "the client did not take the server's proof";
+
+/// What a check leads to when nothing is wrong.
+pub enum Outcome {
+    /// SCRAM's first half; there will be a second check.
+    Challenge(ScramChallenge),
+    /// Somebody is who they say.
+    Passed(Passed),
+}
+
+/// Who was checked, and what the server owes in return.
+pub struct Passed {
+    /// Who it is.
+    pub principal: Principal,
+    /// The account's settings.
+    pub settings: Settings,
+    /// SCRAM: that we know the secret too.
+    pub signature: Option<[u8; HASH_BYTES]>,
+}
+
+/// The mechanisms to announce on a connection: what is bound to a channel needs one.
+pub fn announced<'a>(
+    configured: &'a [Mechanism],
+    bindings: &ChannelBindings,
+) -> impl Iterator<Item = Mechanism> + use<'a> {
+    let bound = !bindings.is_empty();
+    let offered = move |mechanism: &Mechanism| bound || *mechanism != Mechanism::ScramSha256Plus;
+    configured.iter().copied().filter(offered)
+}
+
+/// Begins an exchange; None for a mechanism that is not offered.
+#[must_use]
+pub fn begin(
+    name: &str,
+    initial: Option<&[u8]>,
+    configured: &[Mechanism],
+    bindings: &ChannelBindings,
+) -> Option<(Exchange, Step)> {
+    let mechanism = Mechanism::parse(name)?;
+    let mut offered = announced(configured, bindings);
+    if !offered.any(|one| one == mechanism) {
+        return None;
+    }
+    let offer = Offer {
+        bindings: bindings.clone(),
+        plus: !bindings.is_empty() && configured.contains(&Mechanism::ScramSha256Plus),
+    };
+    Some(Exchange::start_bound(mechanism, initial, offer))
 }
 
 /// Checks credentials. `user` is the name to check them for: the one offered, less what a protocol puts in front of it.
@@ -28,7 +77,8 @@ pub async fn check(
     user: &str,
     service: Service,
     now: Millis,
-) -> Result<(Principal, Settings), Refusal> {
+) -> Result<Outcome, Refusal> {
+    let mut signature = None;
     let principal = match credentials {
         Credentials::Bearer(bearer) => {
             identity
@@ -38,9 +88,21 @@ pub async fn check(
         Credentials::Password(password) => {
             by_password(identity, password, user, service, now).await?
         }
+        Credentials::Scram(_) => {
+            return identity.scram_challenge(user, now).map(Outcome::Challenge);
+        }
+        Credentials::Proof(proof) => {
+            let (principal, ours) = by_proof(identity, proof, user, service, now).await?;
+            signature = Some(ours);
+            principal
+        }
     };
     match store.account(principal.account()).settings().await {
-        Ok(settings) => Ok((principal, settings)),
+        Ok(settings) => Ok(Outcome::Passed(Passed {
+            principal,
+            settings,
+            signature,
+        })),
         Err(fault) => Err(Refusal {
             kind: RefusalKind::Temporary,
             cause: fault.to_string(),
@@ -55,14 +117,32 @@ async fn by_password(
     service: Service,
     now: Millis,
 ) -> Result<Principal, Refusal> {
-    let acts_as_other = |other: &str| !other.eq_ignore_ascii_case(password.user());
-    if password.act_as().is_some_and(acts_as_other) {
-        return Err(Refusal {
-            kind: RefusalKind::Invalid,
-            cause: "asked to act as somebody else".into(),
-        });
-    }
+    acts_for_itself(password.act_as(), password.user())?;
     identity
         .password(user, password.password().reveal(), service, now)
         .await
+}
+
+async fn by_proof(
+    identity: &Identity,
+    proof: &Proof,
+    user: &str,
+    service: Service,
+    now: Millis,
+) -> Result<(Principal, [u8; HASH_BYTES]), Refusal> {
+    let signed = proof.signed();
+    acts_for_itself(signed.act_as(), signed.user())?;
+    identity
+        .scram(user, signed.message(), proof.proof(), service, now)
+        .await
+}
+
+fn acts_for_itself(act_as: Option<&str>, user: &str) -> Result<(), Refusal> {
+    match act_as {
+        Some(other) if !other.eq_ignore_ascii_case(user) => Err(Refusal {
+            kind: RefusalKind::Invalid,
+            cause: "asked to act as somebody else".into(),
+        }),
+        _ => Ok(()),
+    }
 }

@@ -2,6 +2,7 @@
 
 mod player;
 
+use pillarbox_protocols::conversation::Conversation as _;
 use pillarbox_protocols::pop3::{Context, Conversation, Limits};
 use pillarbox_protocols::sessions::Protocol;
 use pillarbox_wire::sasl::Mechanism;
@@ -9,6 +10,25 @@ use player::{Driven, Peer, World};
 use std::sync::Arc;
 
 fn connect(world: &World, number: usize) -> Box<dyn Peer> {
+    let mechanisms = vec![Mechanism::Plain, Mechanism::Xoauth2, Mechanism::OauthBearer];
+    Box::new(Driven(conversation(world, number, mechanisms)))
+}
+
+/// Connections from the third on are bound to nothing.
+fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
+    let mechanisms = vec![
+        Mechanism::Plain,
+        Mechanism::ScramSha256,
+        Mechanism::ScramSha256Plus,
+    ];
+    let mut conversation = conversation(world, number, mechanisms);
+    if number < 3 {
+        conversation.bind(player::bindings());
+    }
+    Box::new(Driven(conversation))
+}
+
+fn conversation(world: &World, number: usize, mechanisms: Vec<Mechanism>) -> Conversation {
     let context = Context {
         store: world.store.clone(),
         identity: world.identity.clone(),
@@ -17,18 +37,18 @@ fn connect(world: &World, number: usize) -> Box<dyn Peer> {
         product: "Pillarbox".into(),
         help_url: "https://mail.example.com/help".into(),
         issuer: "https://accounts.example.com".into(),
-        mechanisms: vec![Mechanism::Plain, Mechanism::Xoauth2, Mechanism::OauthBearer],
+        mechanisms,
     };
     let seat = world.seat(Protocol::Pop3, number);
-    Box::new(Driven(Conversation::new(
-        Arc::new(context),
-        seat,
-        world.peer(),
-        world.now(),
-    )))
+    Conversation::new(Arc::new(context), seat, world.peer(), world.now())
 }
 
 #[test]
 fn transcripts() {
     player::play_folder("pop3", connect);
+}
+
+#[test]
+fn scram() {
+    player::play_folder("pop3/scram", connect_scram);
 }

@@ -5,7 +5,7 @@
 mod player;
 
 use pillarbox_delivery::{Config, Delivery, Outbox, Random};
-use pillarbox_protocols::conversation::Now;
+use pillarbox_protocols::conversation::{Conversation as _, Now};
 use pillarbox_protocols::events::What;
 use pillarbox_protocols::pop3;
 use pillarbox_protocols::sessions::Protocol;
@@ -77,12 +77,7 @@ async fn context(world: Parts, outbox: Outbox, limits: Limits) -> Arc<Context> {
         source: "pillarbox".into(),
         help_url: "https://mail.example.com/help".into(),
         issuer: "https://accounts.example.com".into(),
-        mechanisms: vec![
-            Mechanism::Login,
-            Mechanism::Plain,
-            Mechanism::Xoauth2,
-            Mechanism::OauthBearer,
-        ],
+        mechanisms: world.mechanisms,
     })
 }
 
@@ -93,6 +88,7 @@ struct Parts {
     journal: pillarbox_protocols::events::Journal,
     now: Now,
     number: usize,
+    mechanisms: Vec<Mechanism>,
 }
 
 fn parts(world: &World, number: usize) -> Parts {
@@ -103,6 +99,12 @@ fn parts(world: &World, number: usize) -> Parts {
         journal: world.journal(),
         now: world.now(),
         number,
+        mechanisms: vec![
+            Mechanism::Login,
+            Mechanism::Plain,
+            Mechanism::Xoauth2,
+            Mechanism::OauthBearer,
+        ],
     }
 }
 
@@ -124,6 +126,30 @@ fn connect(world: &World, number: usize, role: Role, outbox: Outbox) -> Box<dyn 
             peer,
             now,
         )
+    };
+    Box::new(Opening {
+        open: Some(Box::pin(open)),
+        arrived: Vec::new(),
+        driven: None,
+    })
+}
+
+/// Connections from the third on are bound to nothing.
+fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
+    let (role, peer, now) = (Role::Submission, world.peer(), world.now());
+    let (seat, mut parts) = (world.seat(role.protocol(), number), parts(world, number));
+    parts.mechanisms = vec![
+        Mechanism::Plain,
+        Mechanism::ScramSha256,
+        Mechanism::ScramSha256Plus,
+    ];
+    let open = async move {
+        let context = context(parts, captured(), Limits::default()).await;
+        let mut conversation = Conversation::new(context, role, seat, peer, now);
+        if number < 3 {
+            conversation.bind(player::bindings());
+        }
+        conversation
     };
     Box::new(Opening {
         open: Some(Box::pin(open)),
@@ -175,6 +201,11 @@ fn incoming_mail() {
     player::play_folder("smtp/incoming", |world, number| {
         connect(world, number, Role::Incoming { tls: true }, Outbox::Refuse)
     });
+}
+
+#[test]
+fn scram() {
+    player::play_folder("smtp/scram", connect_scram);
 }
 
 /// One connection and what is needed to talk to it.

@@ -4,7 +4,9 @@
 //! An idle connection holds its TLS state and this future, nothing else: bytes are read into one buffer a thread, lent
 //! for the moment of reading, and the handshake's large future is boxed and gone when it is done.
 
+use crate::binding;
 use crate::clock::Clock;
+use crate::tls::Served;
 use bytes::{Buf, Bytes};
 use pillarbox_protocols::conversation::{Conversation, Job, News, Step, Until};
 use rustls::ServerConfig;
@@ -71,6 +73,8 @@ pub struct Driver {
     pub clock: Clock,
     /// For the handshake, at once or at [`Step::UpgradeTls`].
     pub tls: Arc<ServerConfig>,
+    /// The certificate shown, where conversations are told what their connection can be bound to.
+    pub bound_to: Option<Arc<Served>>,
     /// See [`Limits`].
     pub limits: Limits,
 }
@@ -95,6 +99,7 @@ impl Driver {
             peer_left: false,
             broken: false,
         };
+        self.bind(&mut conversation, &line.wire);
         self.talk(&mut conversation, &mut line).await;
         drop(conversation); // its seat is free before we wait for the peer to hang up
         line.close().await;
@@ -131,6 +136,7 @@ impl Driver {
                         return;
                     }
                     conversation.secured();
+                    self.bind(conversation, &line.wire);
                 }
                 Step::Read(until) => {
                     line.flush().await;
@@ -183,6 +189,13 @@ impl Driver {
             // The machine sees the time by itself when it is asked again.
             () = sleep(self.clock.until(until)) => {}
             _ = moved.changed() => {}
+        }
+    }
+
+    fn bind<C: Conversation>(&self, conversation: &mut C, wire: &Wire) {
+        if let (Some(served), Wire::Tls(stream)) = (&self.bound_to, wire) {
+            let (_, connection) = stream.get_ref();
+            conversation.bind(binding::of(connection, served.end_point()));
         }
     }
 

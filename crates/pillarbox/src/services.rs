@@ -57,6 +57,7 @@ impl Services {
         let driver = Driver {
             clock: house.clock.clone(),
             tls: tls.mail.clone(),
+            bound_to: binds(&house.config).then(|| tls.served.clone()),
             limits: driver::Limits::default(),
         };
         let delivery = delivery(house).await.context("mail cannot be delivered")?;
@@ -317,12 +318,25 @@ fn help_url(config: &config::Config) -> String {
     format!("{}/help", config.issuer())
 }
 
+/// Whether any service offers a mechanism that is bound to the connection: the others are spared the work.
+fn binds(config: &config::Config) -> bool {
+    let own = [
+        &config.imap_mechanisms,
+        &config.pop_mechanisms,
+        &config.smtp_mechanisms,
+    ];
+    let mut all = own.into_iter().flatten().chain([&config.mechanisms]);
+    all.any(|list| list.contains(&Mechanism::ScramSha256Plus))
+}
+
 fn mechanisms(configured: &[Mechanism]) -> Vec<sasl::Mechanism> {
     let one = |mechanism: &Mechanism| match mechanism {
         Mechanism::XOAuth2 => sasl::Mechanism::Xoauth2,
         Mechanism::OAuthBearer => sasl::Mechanism::OauthBearer,
         Mechanism::Plain => sasl::Mechanism::Plain,
         Mechanism::Login => sasl::Mechanism::Login,
+        Mechanism::ScramSha256 => sasl::Mechanism::ScramSha256,
+        Mechanism::ScramSha256Plus => sasl::Mechanism::ScramSha256Plus,
     };
     configured.iter().map(one).collect()
 }

@@ -1,6 +1,7 @@
 //! Certificates and the TLS configuration. A private authority for development and small networks, files from elsewhere
 //! otherwise; what is served can be swapped while listeners run. Certificates fetched by ACME are not here yet.
 
+use crate::binding;
 use anyhow::{Context, Result, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -137,28 +138,50 @@ pub fn from_files(certificate: &Path, key: &Path) -> Result<CertifiedKey> {
 
 /// The certificate that is served now; swapped on SIGHUP without touching listeners or connections.
 #[derive(Debug)]
-pub struct Served(RwLock<Arc<CertifiedKey>>);
+pub struct Served(RwLock<Shown>);
+
+#[derive(Clone, Debug)]
+struct Shown {
+    key: Arc<CertifiedKey>,
+    end_point: Option<Arc<[u8]>>,
+}
+
+impl Shown {
+    fn new(key: CertifiedKey) -> Self {
+        let certificate = key.cert.first();
+        Self {
+            end_point: certificate.and_then(|der| binding::server_end_point(der)),
+            key: Arc::new(key),
+        }
+    }
+}
 
 impl Served {
     /// Serves this one from the start.
     pub fn new(key: CertifiedKey) -> Arc<Self> {
-        Arc::new(Self(RwLock::new(Arc::new(key))))
+        Arc::new(Self(RwLock::new(Shown::new(key))))
     }
 
     /// Serves another one from the next handshake on.
     pub fn swap(&self, key: CertifiedKey) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Shown::new(key);
+    }
+
+    /// What a connection that was just made can be bound to (RFC 5929 §4). One whose handshake a swap overtakes cannot be,
+    /// and is told so as a failed sign-in.
+    pub fn end_point(&self) -> Option<Arc<[u8]>> {
+        self.shown().end_point
+    }
+
+    fn shown(&self) -> Shown {
+        let shown = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        shown.clone()
     }
 }
 
 impl ResolvesServerCert for Served {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(
-            self.0
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        )
+        Some(self.shown().key)
     }
 }
 
@@ -168,6 +191,8 @@ pub struct Configs {
     pub mail: Arc<ServerConfig>,
     /// HTTP/2 and HTTP/1.1.
     pub web: Arc<ServerConfig>,
+    /// What both show.
+    pub served: Arc<Served>,
 }
 
 /// TLS 1.2 and 1.3 (wire §1); tickets shared by all listeners instead of a session cache in memory.
@@ -186,6 +211,7 @@ pub fn configs(served: &Arc<Served>) -> Result<Configs> {
     Ok(Configs {
         mail: Arc::new(mail),
         web: Arc::new(web),
+        served: served.clone(),
     })
 }
 

@@ -1,9 +1,9 @@
 //! AUTHENTICATE and LOGIN: from what a client claims to a principal, or to one of the refusals of wire §3.3.
 
 use super::Context;
-use crate::sign_in;
+use crate::sign_in::{self, Outcome};
 use pillarbox_oauth::{Principal, Refusal, RefusalKind, Service};
-use pillarbox_store::mail::{Millis, Settings};
+use pillarbox_store::mail::Millis;
 use pillarbox_wire::imap::Tag;
 use pillarbox_wire::sasl::{Credentials, Dummy, Exchange, Failure, Mechanism, Password, Step};
 use std::net::IpAddr;
@@ -79,11 +79,11 @@ impl Sasl {
     }
 
     /// The check passed.
-    pub fn accepted(&mut self) -> Step {
+    pub fn accepted(&mut self, signature: Option<[u8; 32]>) -> Step {
         if self.login {
             Step::Done
         } else {
-            self.exchange.accepted()
+            self.exchange.accepted(signature)
         }
     }
 
@@ -101,24 +101,20 @@ impl Sasl {
 pub struct Checked {
     /// Where it stands.
     pub sasl: Sasl,
-    /// Who it is, with the account's settings.
-    pub outcome: Result<(Principal, Settings), Refusal>,
+    /// Who it is, with the account's settings; or how the exchange goes on.
+    pub outcome: Result<Outcome, Refusal>,
 }
 
 /// Checks the credential.
 pub async fn check(context: &Context, peer: IpAddr, mut sasl: Sasl, now: Millis) -> Checked {
     let outcome = match sasl.credentials.take() {
         Some(credentials) => {
-            let user = match &credentials {
-                Credentials::Bearer(bearer) => bearer.user().unwrap_or_default(),
-                Credentials::Password(password) => password.user(),
-            };
             let identity = context.identity.from_peer(peer);
             sign_in::check(
                 &context.store,
                 &identity,
                 &credentials,
-                user,
+                credentials.user(),
                 Service::Imap,
                 now,
             )

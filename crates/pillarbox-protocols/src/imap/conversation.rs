@@ -10,12 +10,14 @@ use super::{Context, capability, id, idle, table};
 use crate::conversation::{Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Seat};
+use crate::sign_in::{self, Outcome};
 use bytes::Bytes;
-use pillarbox_oauth::Principal;
+use pillarbox_oauth::{Principal, ScramChallenge};
 use pillarbox_store::mail::{Millis, Settings};
 use pillarbox_wire::imap::frame::{Event as Frame, Refusal, Refused as FrameRefused};
 use pillarbox_wire::imap::{Body, Framer, Malformed, Problem, Tag, parse};
 use pillarbox_wire::sasl;
+use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -78,6 +80,7 @@ pub struct Conversation {
     /// Bytes arrived since the clock was last given.
     stirred: bool,
     framer: Framer,
+    bindings: ChannelBindings,
     state: State,
     doing: Doing,
     /// The client in IDLE, while a job finds out its news.
@@ -115,6 +118,7 @@ impl Conversation {
             heard: now.mono,
             stirred: false,
             framer,
+            bindings: ChannelBindings::default(),
             state: State::NotAuthenticated,
             doing: Doing::Commands,
             idling: None,
@@ -363,7 +367,11 @@ impl Conversation {
         let signed_in = matches!(self.state, State::SignedIn(_));
         match body {
             Body::Capability => {
-                let text = capability::run(&self.context, signed_in);
+                let text = {
+                    let bindings = &self.bindings;
+                    let all = sign_in::announced(&self.context.mechanisms, bindings);
+                    capability::run(&self.context, signed_in, &all.collect::<Vec<_>>())
+                };
                 self.send(text);
                 let token = Arc::clone(&self.token);
                 self.tagged(&tag, &format!("OK Thats all she wrote! {token}"));
@@ -562,20 +570,18 @@ impl Conversation {
     // ---- sign-in ------------------------------------------------------------------------------------------------------
 
     fn authenticate(&mut self, tag: Tag, command: &pillarbox_wire::imap::command::Authenticate) {
-        let offered = &self.context.mechanisms;
-        let mechanism = sasl::Mechanism::parse(&command.mechanism)
-            .filter(|mechanism| offered.contains(mechanism));
-        let Some(mechanism) = mechanism else {
+        let initial = command
+            .initial
+            .as_ref()
+            .map(pillarbox_wire::imap::Secret::expose);
+        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
+        let begun = sign_in::begin(&command.mechanism, initial, offered, bindings);
+        let Some((exchange, step)) = begun else {
             return self.tagged(
                 &tag,
                 "NO [CANNOT] Unsupported authentication mechanism (Failure)",
             );
         };
-        let initial = command
-            .initial
-            .as_ref()
-            .map(pillarbox_wire::imap::Secret::expose);
-        let (exchange, step) = sasl::Exchange::start(mechanism, initial);
         self.sasl_step(Sasl::new(tag, exchange), step);
     }
 
@@ -628,11 +634,20 @@ impl Conversation {
                 let told = authenticate::told(refusal.kind, &self.context, &self.token);
                 self.refused(sasl, told, refusal.cause);
             }
-            Ok((principal, settings)) => match self.admit(&principal, &settings) {
+            Ok(Outcome::Challenge(challenge)) => {
+                let ScramChallenge {
+                    nonce,
+                    salt,
+                    iterations,
+                } = challenge;
+                let step = sasl.exchange.challenged(&nonce, &salt, iterations);
+                self.sasl_step(sasl, step);
+            }
+            Ok(Outcome::Passed(passed)) => match self.admit(&passed.principal, &passed.settings) {
                 Err((told, cause)) => self.refused(sasl, told, cause),
                 Ok(()) => {
-                    sasl.principal = Some(principal);
-                    let step = sasl.accepted();
+                    sasl.principal = Some(passed.principal);
+                    let step = sasl.accepted(passed.signature);
                     self.sasl_step(sasl, step);
                 }
             },
@@ -707,6 +722,10 @@ impl Conversation {
             sasl::Failure::OutOfStep => format!("BAD Invalid SASL argument. {}", self.token),
         };
         self.tagged(&sasl.tag, &told);
+        if sasl.principal.is_some() {
+            // It has its seat already, and does not believe that we are we.
+            return self.bye("Authentication aborted", sign_in::NOT_BELIEVED);
+        }
         self.failures += 1;
         if self.failures >= self.context.limits.sign_in_failures_max {
             self.bye("Too many failed sign-ins", "too many failed sign-ins");
@@ -725,7 +744,7 @@ impl Conversation {
             app: principal.app().cloned(),
             until: self.until.unwrap_or_default(),
         });
-        let text = capability::run(&self.context, true);
+        let text = capability::run(&self.context, true, &[]);
         self.send(text);
         let address = Arc::clone(principal.address());
         self.tagged(&sasl.tag, &format!("OK {address} authenticated (Success)"));
@@ -864,6 +883,10 @@ impl crate::conversation::Conversation for Conversation {
             News::Version(_) => self.news = true,
             News::Ended(end) => self.ended = Some(end),
         }
+    }
+
+    fn bind(&mut self, bindings: ChannelBindings) {
+        self.bindings = bindings;
     }
 
     fn seat(&mut self) -> &mut Seat {

@@ -4,9 +4,9 @@ use super::{Context, Maildrop};
 use crate::conversation::{Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Protocol, Seat};
-use crate::sign_in;
+use crate::sign_in::{self, Outcome, Passed};
 use bytes::Bytes;
-use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, Service};
+use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
 use pillarbox_store::blob::BlobId;
 use pillarbox_store::mail::{
     Account, MessageId, Millis, PopDisposition, PopItem, PopMode, PopWindow, Settings, StoreError,
@@ -14,6 +14,7 @@ use pillarbox_store::mail::{
 use pillarbox_wire::dot::{DotStuffer, LineEnds};
 use pillarbox_wire::line::{LineReader, LineTooLong};
 use pillarbox_wire::pop3::{Command, CommandError, Reply, TopCutter};
+use pillarbox_wire::sasl::scram::{ChannelBindings, HASH_BYTES};
 use pillarbox_wire::sasl::{self, Credentials, Dummy, Exchange, Failure, Mechanism, Password};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -31,11 +32,18 @@ pub struct Answer(Done);
 
 enum Done {
     /// A credential was looked at.
-    Checked(Box<Attempt>, Result<Box<Opened>, Refusal>),
+    Checked(Box<Attempt>, Result<Found, Refusal>),
     /// A piece of a body was read.
     Read(Result<Bytes, StoreError>),
     /// QUIT was carried out.
     Updated(Result<(), StoreError>),
+}
+
+/// What a check led to.
+enum Found {
+    /// SCRAM's first half.
+    Challenge(ScramChallenge),
+    Opened(Box<Opened>),
 }
 
 /// A maildrop that a credential opened.
@@ -43,6 +51,8 @@ struct Opened {
     who: Principal,
     settings: Settings,
     items: Vec<PopItem>,
+    /// SCRAM: that we know the secret too.
+    signature: Option<[u8; HASH_BYTES]>,
 }
 
 /// A sign-in under way: AUTH has an exchange, USER and PASS have none.
@@ -52,6 +62,8 @@ struct Attempt {
     offered: String,
     /// What the client will be told, once the exchange is over.
     refusal: Option<(Refusal, Reply)>,
+    /// What will be opened, once the exchange is over.
+    opened: Option<Box<Opened>>,
 }
 
 /// Somebody is signed in.
@@ -92,7 +104,7 @@ enum State {
 
 enum Doing {
     Commands,
-    Sasl(Attempt),
+    Sasl(Box<Attempt>),
     Job(Job<Answer>),
     Waiting,
     Send(Box<Sending>),
@@ -111,6 +123,7 @@ pub struct Conversation {
     heard: Duration,
     stirred: bool,
     lines: LineReader,
+    bindings: ChannelBindings,
     state: State,
     doing: Doing,
     sending: Option<Box<Sending>>,
@@ -141,6 +154,7 @@ impl Conversation {
             heard: now.mono,
             stirred: false,
             lines: LineReader::new(context.limits.line_bytes_max),
+            bindings: ChannelBindings::default(),
             state: State::Authorization(None),
             doing: Doing::Commands,
             sending: None,
@@ -215,8 +229,11 @@ impl Conversation {
                 (Doing::Sasl(mut attempt), Ok(line)) => {
                     if let Some(exchange) = &mut attempt.exchange {
                         let step = exchange.receive(&line);
-                        self.exchange(attempt, step);
+                        self.exchange(*attempt, step);
                     }
+                }
+                (Doing::Sasl(attempt), Err(LineTooLong)) if attempt.opened.is_some() => {
+                    self.failed(*attempt, Failure::Malformed(sasl::Malformed::TooLong));
                 }
                 (_, Ok(line)) => match Command::parse(&line) {
                     Ok(command) => self.command(command),
@@ -278,6 +295,7 @@ impl Conversation {
                             mechanism: "USER",
                             offered: String::new(),
                             refusal: None,
+                            opened: None,
                         };
                         self.check(attempt, Credentials::Password(password));
                     }
@@ -290,12 +308,8 @@ impl Conversation {
                 },
                 _,
             ) => {
-                let names: Vec<_> = self
-                    .context
-                    .mechanisms
-                    .iter()
-                    .map(|m| m.name().to_owned())
-                    .collect();
+                let all = sign_in::announced(&self.context.mechanisms, &self.bindings);
+                let names: Vec<_> = all.map(|m| m.name().to_owned()).collect();
                 self.list("", names);
             }
             (
@@ -311,18 +325,17 @@ impl Conversation {
     }
 
     fn auth(&mut self, name: &str, initial: Option<&sasl::Secret>) {
-        let offered =
-            Mechanism::parse(name).filter(|mechanism| self.context.mechanisms.contains(mechanism));
-        let Some(mechanism) = offered else {
+        let initial = initial.map(|text| text.reveal().as_bytes());
+        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
+        let Some((exchange, step)) = sign_in::begin(name, initial, offered, bindings) else {
             return self.bad();
         };
-        let (exchange, step) =
-            Exchange::start(mechanism, initial.map(|text| text.reveal().as_bytes()));
         let attempt = Attempt {
+            mechanism: exchange.mechanism().name(),
             exchange: Some(exchange),
-            mechanism: mechanism.name(),
             offered: String::new(),
             refusal: None,
+            opened: None,
         };
         self.exchange(attempt, step);
     }
@@ -331,12 +344,11 @@ impl Conversation {
         match step {
             sasl::Step::Challenge(text) => {
                 self.reply(&Reply::Continue(text));
-                self.doing = Doing::Sasl(attempt);
+                self.doing = Doing::Sasl(Box::new(attempt));
             }
             sasl::Step::Check(credentials) => self.check(attempt, credentials),
             sasl::Step::Fail(failure) => self.failed(attempt, failure),
-            // `accepted` is only called by `checked`, which does not come here.
-            sasl::Step::Done => self.bad(),
+            sasl::Step::Done => self.welcome(attempt),
         }
     }
 
@@ -351,23 +363,18 @@ impl Conversation {
         }));
     }
 
-    fn checked(&mut self, mut attempt: Attempt, outcome: Result<Box<Opened>, Refusal>) {
+    fn checked(&mut self, mut attempt: Attempt, outcome: Result<Found, Refusal>) {
         let refusal = match outcome {
-            Ok(opened) => match self.enter(&attempt, &opened.who) {
+            Ok(Found::Challenge(challenge)) => return self.challenge(attempt, &challenge),
+            Ok(Found::Opened(opened)) => match self.enter(&opened.who) {
                 Ok(()) => {
-                    let Opened {
-                        who,
-                        settings,
-                        items,
-                    } = *opened;
-                    let account = self.context.store.account(who.account());
-                    let drop = Maildrop::new(items);
-                    self.state = State::Transaction(Box::new(Transaction {
-                        account,
-                        settings,
-                        drop,
-                    }));
-                    return self.ok("Welcome.");
+                    let exchange = attempt.exchange.as_mut();
+                    let step = exchange.map(|exchange| exchange.accepted(opened.signature));
+                    attempt.opened = Some(opened);
+                    return match step {
+                        Some(step) => self.exchange(attempt, step),
+                        None => self.welcome(attempt),
+                    };
                 }
                 Err(refusal) => refusal,
             },
@@ -385,8 +392,39 @@ impl Conversation {
         }
     }
 
+    fn challenge(&mut self, mut attempt: Attempt, challenge: &ScramChallenge) {
+        if let Some(exchange) = &mut attempt.exchange {
+            let ScramChallenge {
+                nonce,
+                salt,
+                iterations,
+            } = challenge;
+            let step = exchange.challenged(nonce, salt, *iterations);
+            self.exchange(attempt, step);
+        }
+    }
+
+    /// The exchange ended well.
+    fn welcome(&mut self, mut attempt: Attempt) {
+        let Some(opened) = attempt.opened.take() else {
+            return self.bad();
+        };
+        self.note(What::SignedIn {
+            address: Arc::clone(opened.who.address()),
+            mechanism: attempt.mechanism,
+            app: opened.who.app().cloned(),
+            until: self.until.unwrap_or_default(),
+        });
+        self.state = State::Transaction(Box::new(Transaction {
+            account: self.context.store.account(opened.who.account()),
+            settings: opened.settings,
+            drop: Maildrop::new(opened.items),
+        }));
+        self.ok("Welcome.");
+    }
+
     /// Takes the seat; a refusal if there are too many sessions, or the session ended meanwhile.
-    fn enter(&mut self, attempt: &Attempt, who: &Principal) -> Result<(), Refusal> {
+    fn enter(&mut self, who: &Principal) -> Result<(), Refusal> {
         let limits = &self.context.limits;
         let longest =
             self.now.wall + Millis::try_from(limits.session.as_millis()).unwrap_or(Millis::MAX / 2);
@@ -402,12 +440,6 @@ impl Conversation {
             });
         }
         self.until = Some(until);
-        self.note(What::SignedIn {
-            address: Arc::clone(who.address()),
-            mechanism: attempt.mechanism,
-            app: who.app().cloned(),
-            until,
-        });
         Ok(())
     }
 
@@ -469,6 +501,10 @@ impl Conversation {
             cause,
             told: String::from_utf8_lossy(&told).trim_end().to_owned(),
         });
+        if attempt.opened.is_some() {
+            // It has its seat already, and does not believe that we are we.
+            self.close(sign_in::NOT_BELIEVED);
+        }
         self.failures += 1;
         if self.failures >= self.context.limits.sign_in_failures_max {
             self.close("too many failed sign-ins");
@@ -478,11 +514,8 @@ impl Conversation {
     /// Wire §4.1; RFC 2449 §6.
     fn capabilities(&mut self) {
         let mut lines: Vec<String> = Vec::new();
-        let mechanisms: Vec<_> = self
-            .context
-            .mechanisms
-            .iter()
-            .map(|m| m.name())
+        let mechanisms: Vec<_> = sign_in::announced(&self.context.mechanisms, &self.bindings)
+            .map(Mechanism::name)
             .filter(|m| *m != "LOGIN")
             .collect();
         if mechanisms.contains(&"PLAIN") {
@@ -749,7 +782,7 @@ impl Conversation {
             if let Doing::Sasl(attempt) = std::mem::replace(&mut self.doing, Doing::Commands)
                 && attempt.awaits_dummy()
             {
-                self.failed(attempt, Failure::Refused(Dummy::Usual));
+                self.failed(*attempt, Failure::Refused(Dummy::Usual));
             }
             // RFC 1939 §3: close without a word and without removing mail.
             self.close("idle");
@@ -850,6 +883,10 @@ impl crate::conversation::Conversation for Conversation {
         }
     }
 
+    fn bind(&mut self, bindings: ChannelBindings) {
+        self.bindings = bindings;
+    }
+
     fn seat(&mut self) -> &mut Seat {
         &mut self.seat
     }
@@ -874,18 +911,15 @@ async fn open(
     identity: &Identity,
     credentials: &Credentials,
     now: Millis,
-) -> Result<Box<Opened>, Refusal> {
-    let user = match credentials {
-        Credentials::Bearer(bearer) => bearer.user().unwrap_or_default(),
-        Credentials::Password(password) => password.user(),
-    };
+) -> Result<Found, Refusal> {
+    let user = credentials.user();
     let (user, mode) = match user.get(..RECENT.len()) {
         Some(prefix) if prefix.eq_ignore_ascii_case(RECENT) => {
             (&user[RECENT.len()..], PopMode::Recent)
         }
         _ => (user, PopMode::Normal),
     };
-    let (who, settings) = sign_in::check(
+    let outcome = sign_in::check(
         &context.store,
         identity,
         credentials,
@@ -894,6 +928,14 @@ async fn open(
         now,
     )
     .await?;
+    let Passed {
+        principal: who,
+        settings,
+        signature,
+    } = match outcome {
+        Outcome::Challenge(challenge) => return Ok(Found::Challenge(challenge)),
+        Outcome::Passed(passed) => passed,
+    };
     if settings.pop_window == PopWindow::Disabled {
         let cause = "POP is off for this account".into();
         return Err(Refusal {
@@ -907,11 +949,12 @@ async fn open(
         .maildrop(mode, now)
         .await
     {
-        Ok(items) => Ok(Box::new(Opened {
+        Ok(items) => Ok(Found::Opened(Box::new(Opened {
             who,
             settings,
             items,
-        })),
+            signature,
+        }))),
         Err(fault) => Err(Refusal {
             kind: RefusalKind::Temporary,
             cause: fault.to_string(),

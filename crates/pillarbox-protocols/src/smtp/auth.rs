@@ -4,11 +4,11 @@ use super::Context;
 use super::conversation::{Answer, Conversation, Doing, Result_, Signed};
 use super::replies::{self, Line};
 use crate::events::What;
-use crate::sign_in;
-use pillarbox_oauth::{Principal, Refusal, RefusalKind, Service};
-use pillarbox_store::mail::{Millis, Settings};
+use crate::sign_in::{self, Outcome};
+use pillarbox_oauth::{Principal, Refusal, RefusalKind, ScramChallenge, Service};
+use pillarbox_store::mail::Millis;
 use pillarbox_wire::line::LineTooLong;
-use pillarbox_wire::sasl::{Credentials, Exchange, Failure, Mechanism, Step};
+use pillarbox_wire::sasl::{Credentials, Exchange, Failure, Step};
 use pillarbox_wire::smtp::{Enhanced, Reply};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl SignIn {
 /// A sign-in whose credential was looked at.
 pub(super) struct Checked {
     sign_in: Box<SignIn>,
-    outcome: Result<(Principal, Settings), Refusal>,
+    outcome: Result<Outcome, Refusal>,
 }
 
 impl Conversation {
@@ -43,9 +43,9 @@ impl Conversation {
         if self.signed.is_some() {
             return self.say(replies::SIGNED_IN_ALREADY);
         }
-        let offered =
-            Mechanism::parse(mechanism).filter(|known| self.context.mechanisms.contains(known));
-        let Some(mechanism) = offered else {
+        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
+        let begun = sign_in::begin(mechanism, initial, offered, bindings);
+        let Some((exchange, step)) = begun else {
             let old = mechanism == "XOAUTH";
             return self.say(if old {
                 replies::NO_XOAUTH
@@ -53,7 +53,6 @@ impl Conversation {
                 replies::UNKNOWN_MECHANISM
             });
         };
-        let (exchange, step) = Exchange::start(mechanism, initial);
         let told = refusal(RefusalKind::Invalid, &self.context);
         self.sasl_step(
             Box::new(SignIn {
@@ -75,6 +74,7 @@ impl Conversation {
             Err(LineTooLong) => {
                 self.say(replies::SASL_TOO_LONG);
                 self.count_failure();
+                self.close_if_seated(&sign_in);
             }
         }
     }
@@ -96,16 +96,12 @@ impl Conversation {
         sign_in.offered = sign_in::offered(&credentials);
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
-            let user = match &credentials {
-                Credentials::Bearer(bearer) => bearer.user().unwrap_or_default(),
-                Credentials::Password(password) => password.user(),
-            };
             let (store, identity) = (context.delivery.store(), context.identity.from_peer(peer));
             let outcome = sign_in::check(
                 store,
                 &identity,
                 &credentials,
-                user,
+                credentials.user(),
                 Service::Submission,
                 now,
             )
@@ -122,14 +118,23 @@ impl Conversation {
         self.doing = Doing::Commands;
         let (kind, cause) = match outcome {
             Err(Refusal { kind, cause }) => (kind, cause),
-            Ok((_, settings)) if settings.suspended => {
+            Ok(Outcome::Challenge(challenge)) => {
+                let ScramChallenge {
+                    nonce,
+                    salt,
+                    iterations,
+                } = challenge;
+                let step = sign_in.exchange.challenged(&nonce, &salt, iterations);
+                return self.sasl_step(sign_in, step);
+            }
+            Ok(Outcome::Passed(passed)) if passed.settings.suspended => {
                 (RefusalKind::ServiceOff, "the account is suspended".into())
             }
-            Ok((principal, _)) => match self.take_seat(&principal) {
+            Ok(Outcome::Passed(passed)) => match self.take_seat(&passed.principal) {
                 Err(cause) => (RefusalKind::TooManyAttempts, cause.into()),
                 Ok(()) => {
-                    sign_in.principal = Some(principal);
-                    let step = sign_in.exchange.accepted();
+                    sign_in.principal = Some(passed.principal);
+                    let step = sign_in.exchange.accepted(passed.signature);
                     return self.sasl_step(sign_in, step);
                 }
             },
@@ -185,7 +190,7 @@ impl Conversation {
 
     fn sasl_failed(&mut self, sign_in: SignIn, failure: Failure) {
         match failure {
-            Failure::Refused(_) => self.say_reply(sign_in.told),
+            Failure::Refused(_) => self.say_reply(sign_in.told.clone()),
             Failure::Aborted => self.say(replies::SASL_ABORTED),
             Failure::OutOfStep => self.say(replies::BAD_SASL),
             Failure::Malformed(why) => {
@@ -204,6 +209,14 @@ impl Conversation {
             }
         }
         self.count_failure();
+        self.close_if_seated(&sign_in);
+    }
+
+    /// It has its seat already, and does not believe that we are we.
+    fn close_if_seated(&mut self, sign_in: &SignIn) {
+        if sign_in.principal.is_some() {
+            self.close(sign_in::NOT_BELIEVED);
+        }
     }
 
     fn count_failure(&mut self) {

@@ -7,12 +7,15 @@ use super::{Context, Role, refuse};
 use crate::conversation::{Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Seat};
+use crate::sign_in;
 use bytes::Bytes;
 use pillarbox_delivery::{Acceptance, Accepted, Destination, Letter, Refused, Trace, Way};
 use pillarbox_oauth::Principal;
 use pillarbox_store::mail::Millis;
 use pillarbox_wire::dot::DataReader;
 use pillarbox_wire::line::{LineReader, LineTooLong};
+use pillarbox_wire::sasl::Mechanism;
+use pillarbox_wire::sasl::scram::ChannelBindings;
 use pillarbox_wire::smtp::{
     Address, ChunkReader, ClientName, Command, CommandError, Enhanced, ForwardPath, MailFrom,
     RcptTo, Reply, ReversePath,
@@ -90,6 +93,7 @@ pub struct Conversation {
     lines: LineReader,
     out: Vec<u8>,
     tls: bool,
+    pub(super) bindings: ChannelBindings,
     hello: Option<Box<Hello>>,
     pub(super) signed: Option<Box<Signed>>,
     transaction: Option<Box<Transaction>>,
@@ -123,6 +127,7 @@ impl Conversation {
             lines: LineReader::new(context.limits.line_bytes_max),
             out: Vec::new(),
             tls: role == Role::Submission,
+            bindings: ChannelBindings::default(),
             hello: None,
             signed: None,
             transaction: None,
@@ -451,12 +456,8 @@ impl Conversation {
         if self.role.has_starttls() && !self.tls {
             lines.push("STARTTLS".into());
         } else if self.role.is_submission() {
-            let names: Vec<_> = self
-                .context
-                .mechanisms
-                .iter()
-                .map(|mechanism| mechanism.name())
-                .collect();
+            let all = sign_in::announced(&self.context.mechanisms, &self.bindings);
+            let names: Vec<_> = all.map(Mechanism::name).collect();
             lines.push(format!("AUTH {}", names.join(" ")));
         }
         lines.extend(
@@ -848,6 +849,10 @@ impl crate::conversation::Conversation for Conversation {
         self.hello = None;
         self.transaction = None;
         self.lines.discard();
+    }
+
+    fn bind(&mut self, bindings: ChannelBindings) {
+        self.bindings = bindings;
     }
 
     fn seat(&mut self) -> &mut Seat {

@@ -24,17 +24,19 @@
 //! ```
 //!
 //! Macros in sent lines: `$xoauth2(ada)`, `$oauthbearer(ada)`, `$plain(ada)`, `$token(ada)`, `$app(ada)`, `$base64(...)`
-//! (with `^A` and `^@`); `$base64(...)` in expected lines too. `$x*1000` is a thousand x.
+//! (with `^A` and `^@`), and those of `player/scram.rs`; `$base64(...)` in expected lines too. `$x*1000` is a thousand x.
 //!
 //! Every script is played whole, byte by byte, and in pieces of seven; what the server says must not differ.
 //! `UPDATE=1` rewrites expected lines that do not match; that difference is to be reviewed like code.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::print_stdout)] // shared by several tests; a failing test shall stop
+#![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::print_stdout)] // shared by several tests; a failing test shall stop
 
 mod pattern;
+mod scram;
 mod script;
 mod world;
 
+pub use scram::bindings;
 pub use world::World;
 
 use pillarbox_protocols::conversation::{Conversation, News, Now, Step};

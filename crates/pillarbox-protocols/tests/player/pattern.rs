@@ -115,7 +115,7 @@ fn rest_matches(pieces: &[Piece], line: &str, known: &mut Known) -> bool {
                 .strip_prefix(value.as_str())
                 .is_some_and(|rest| rest_matches(pieces, rest, known)),
             None => {
-                let legal = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+                let legal = |c: char| c.is_ascii_alphanumeric() || "-_.@+/=".contains(c);
                 let longest = line.find(|c| !legal(c)).unwrap_or(line.len());
                 (1..=longest).rev().any(|end| {
                     let mut tried = known.clone();

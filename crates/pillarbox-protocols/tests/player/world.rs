@@ -1,6 +1,7 @@
 //! What a script plays in: a store, people, clocks.
 
 use super::pattern::{self, Known};
+use super::scram;
 use base64::Engine as _;
 use bytes::Bytes;
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig, Mint};
@@ -36,7 +37,10 @@ pub struct World {
 }
 
 fn random() -> Random {
-    let state = AtomicU64::new(1);
+    counting(Arc::new(AtomicU64::new(1)))
+}
+
+fn counting(state: Arc<AtomicU64>) -> Random {
     Arc::new(move |bytes| {
         for byte in bytes {
             // An ordinary linear congruential generator: the same in every run.
@@ -63,9 +67,13 @@ async fn open_identity(store: &Store, config: IdentityConfig) -> Identity {
         };
         issuer.update(&[], put).await.unwrap();
     }
-    let identity = Identity::open(store.clone(), config, random(), BEGIN)
+    let state = Arc::new(AtomicU64::new(1));
+    let random = counting(Arc::clone(&state));
+    let identity = Identity::open(store.clone(), config, random, BEGIN)
         .await
         .unwrap();
+    // Whether keys were made or not: what is drawn from here on is the same in every world.
+    state.store(2, Ordering::Relaxed);
     if KEYS.get().is_none() {
         let _ = KEYS.set(issuer.scan(&[], 100).await.unwrap());
     }
@@ -331,7 +339,7 @@ impl World {
                     .and_then(|inner| inner.split_once(')'))
                 {
                     Some((arguments, after)) if is_macro(name) => {
-                        out.push_str(&self.macro_text(name, arguments).await?);
+                        out.push_str(&self.macro_text(name, arguments, known).await?);
                         rest = after;
                     }
                     _ => {
@@ -353,7 +361,17 @@ impl World {
         Ok(out.into_bytes())
     }
 
-    async fn macro_text(&self, name: &str, arguments: &str) -> Result<String, String> {
+    async fn macro_text(
+        &self,
+        name: &str,
+        arguments: &str,
+        known: &Known,
+    ) -> Result<String, String> {
+        if scram::is_macro(name) {
+            let person = arguments.split([',', '@']).next().unwrap_or_default();
+            let password = self.app_password(person).await?;
+            return scram::expand(name, arguments, &password, known);
+        }
         let mut arguments = arguments.split(',').map(str::trim);
         let user = arguments.next().unwrap_or_default();
         let other = arguments.next();
@@ -441,7 +459,7 @@ impl World {
 }
 
 fn is_macro(name: &str) -> bool {
-    matches!(name, "token" | "app" | "plain" | "xoauth2" | "oauthbearer")
+    scram::is_macro(name) || matches!(name, "token" | "app" | "plain" | "xoauth2" | "oauthbearer")
 }
 
 /// `$x*1000`

@@ -23,7 +23,7 @@ pub enum Credentials {
     Password(Password),
     /// SCRAM's first message: what salt belongs to the user? Answered by [`Exchange::challenged`].
     Scram(ClientFirst),
-    /// SCRAM's proof; if it is one, [`Exchange::signed`] takes ours.
+    /// SCRAM's proof; if it is one, [`Exchange::accepted`] takes ours.
     Proof(Proof),
 }
 
@@ -113,8 +113,6 @@ pub struct Exchange {
     mechanism: Mechanism,
     state: State,
     offer: Offer,
-    /// SCRAM's last word, once the proof was good.
-    signature: Option<[u8; HASH_BYTES]>,
 }
 
 impl Exchange {
@@ -136,7 +134,6 @@ impl Exchange {
             mechanism,
             state,
             offer,
-            signature: None,
         };
         let step = match (initial, mechanism) {
             (Some(b"="), _) => exchange.read(b""),
@@ -196,17 +193,12 @@ impl Exchange {
         }
     }
 
-    /// SCRAM's proof was good, and this is ours; to be followed by [`Exchange::accepted`] or [`Exchange::refused`].
-    pub fn signed(&mut self, signature: [u8; HASH_BYTES]) {
-        self.signature = Some(signature);
-    }
-
-    /// The check passed. SCRAM has a last word of the server, which is sent from here; the client's empty line ends it.
-    pub fn accepted(&mut self) -> Step {
+    /// The check passed. SCRAM has a last word of the server, `signature`; the client's empty line then ends it.
+    pub fn accepted(&mut self, signature: Option<[u8; HASH_BYTES]>) -> Step {
         match (
             mem::replace(&mut self.state, State::Over),
             self.mechanism.is_scram(),
-            self.signature,
+            signature,
         ) {
             (State::Checking, false, _) => Step::Done,
             (State::Checking, true, Some(signature)) => {
@@ -354,11 +346,11 @@ mod tests {
             let check = Step::Check(credentials);
             let (mut exchange, step) = Exchange::start(mechanism, Some(line.as_bytes()));
             assert_eq!(step, check);
-            assert_eq!(exchange.accepted(), Step::Done);
+            assert_eq!(exchange.accepted(None), Step::Done);
             let (mut exchange, step) = Exchange::start(mechanism, None);
             assert_eq!(step, Step::Challenge(String::new()));
             assert_eq!(exchange.receive(line.as_bytes()), check);
-            assert_eq!(exchange.accepted(), Step::Done);
+            assert_eq!(exchange.accepted(None), Step::Done);
         }
     }
 
@@ -395,7 +387,7 @@ mod tests {
             let (mut exchange, _) = Exchange::start(Mechanism::Xoauth2, Some(line.as_bytes()));
             assert_eq!(exchange.refused(ISSUER), Step::Challenge(JSON.into()));
             assert_eq!(exchange.receive(dummy), Step::Fail(Failure::Refused(kind)));
-            assert_eq!(exchange.accepted(), Step::Fail(Failure::OutOfStep));
+            assert_eq!(exchange.accepted(None), Step::Fail(Failure::OutOfStep));
         }
     }
 
@@ -454,10 +446,9 @@ mod tests {
             Step::Fail(Failure::Refused(Dummy::NotAsked))
         );
         let mut unsigned = exchange.clone();
-        assert_eq!(unsigned.accepted(), Step::Fail(Failure::OutOfStep));
-        exchange.signed([8; 32]);
+        assert_eq!(unsigned.accepted(None), Step::Fail(Failure::OutOfStep));
         let signature = to_base64(format!("v={}", to_base64([8; 32])));
-        assert_eq!(exchange.accepted(), Step::Challenge(signature));
+        assert_eq!(exchange.accepted(Some([8; 32])), Step::Challenge(signature));
         let mut gives_up = exchange.clone();
         assert_eq!(gives_up.receive(b"*"), Step::Fail(Failure::Aborted));
         let mut goes_on = exchange.clone();

@@ -49,6 +49,8 @@ pub enum Mechanism {
     OAuthBearer,
     Plain,
     Login,
+    ScramSha256,
+    ScramSha256Plus,
 }
 
 /// Everything that can be set, read and checked.

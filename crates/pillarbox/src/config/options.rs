@@ -141,8 +141,8 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         key: "sign-in.mechanisms",
         default: "[\"XOAUTH2\", \"OAUTHBEARER\", \"PLAIN\"]",
-        help: "SASL mechanisms offered; PLAIN and LOGIN take app passwords only",
-        more: "What passwords they take is decided by sign-in.passwords.",
+        help: "SASL mechanisms offered: XOAUTH2, OAUTHBEARER, PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS",
+        more: "What passwords PLAIN and LOGIN take is decided by sign-in.passwords; the SCRAM mechanisms prove app passwords, under the account's own address.",
         reload: false,
         set: |c, raw| raw.mechanisms().map(|list| c.mechanisms = list),
     },

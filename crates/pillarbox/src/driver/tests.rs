@@ -137,6 +137,7 @@ impl Stage {
         let driver = Driver {
             clock: Clock::new(),
             tls: configs(&served).unwrap().mail,
+            bound_to: None,
             limits,
         };
         Self {
