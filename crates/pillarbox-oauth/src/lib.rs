@@ -6,6 +6,7 @@ mod access;
 mod attempts;
 mod authorize;
 mod client;
+mod device;
 mod grants;
 mod hashing;
 mod keys;
@@ -25,6 +26,7 @@ mod words;
 mod work;
 
 pub use client::{Client, ClientKind, Redirect, is_loopback};
+pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use scope::{MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
 pub use scram::ScramChallenge;
@@ -241,6 +243,7 @@ struct Inner {
     hasher: hashing::Hasher,
     attempts: attempts::Attempts,
     work: work::Work,
+    device: device::Waiting,
     standings: standing::Standings,
     revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
 }
@@ -287,6 +290,7 @@ impl Identity {
             hasher,
             attempts: attempts::Attempts::default(),
             work: work::Work::default(),
+            device: device::Waiting::default(),
             standings: standing::Standings::default(),
             revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
         };

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Session,
     /// Signing keys by id (issuer's account only).
     Key,
+    /// Codes of devices by user code (an account of their own).
+    Device,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Code => b'c',
             Self::Session => b's',
             Self::Key => b'k',
+            Self::Device => b'd',
         }
     }
 
@@ -155,4 +158,33 @@ pub(crate) struct KeyRow {
     /// Ed25519: the seed. RS256: PKCS#8 DER. HS256: the key.
     pub private: String,
     pub created: Millis,
+}
+
+/// What a device asked for, until somebody answers and it was told. Kept until its end, to notice a second use.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct DeviceRow {
+    /// Of the device code.
+    pub hash: [u8; 32],
+    pub client: String,
+    pub scope: String,
+    /// The address it came from.
+    pub peer: Option<String>,
+    pub ends: Millis,
+    pub state: DeviceState,
+}
+
+/// See [`DeviceRow`].
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum DeviceState {
+    Waiting,
+    Denied,
+    Allowed { account: String },
+    Used,
+}
+
+impl DeviceRow {
+    /// Whether somebody may still answer at `now`.
+    pub(crate) fn is_waiting(&self, now: Millis) -> bool {
+        self.ends > now && matches!(self.state, DeviceState::Waiting)
+    }
 }

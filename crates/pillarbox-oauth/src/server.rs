@@ -4,7 +4,7 @@ use crate::{Client, Identity, Scope, Scopes, Secret};
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Error codes of RFC 6749 §4.1.2.1 and §5.2, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
+/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // each is the code of its name
 pub enum ErrorCode {
@@ -25,6 +25,9 @@ pub enum ErrorCode {
     RequestUriNotSupported,
     InvalidToken,
     InsufficientScope,
+    AuthorizationPending,
+    SlowDown,
+    ExpiredToken,
 }
 
 impl ErrorCode {
@@ -48,6 +51,9 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
         }
     }
 }
@@ -225,6 +231,7 @@ pub struct Jwks {
 pub struct Metadata {
     pub issuer: String,
     pub authorization_endpoint: String,
+    pub device_authorization_endpoint: String,
     pub token_endpoint: String,
     pub userinfo_endpoint: String,
     pub revocation_endpoint: String,
@@ -258,13 +265,18 @@ impl Identity {
         Metadata {
             issuer: issuer.clone(),
             authorization_endpoint: at("/o/oauth2/v2/auth"),
+            device_authorization_endpoint: at("/device/code"),
             token_endpoint: at("/token"),
             userinfo_endpoint: at("/v1/userinfo"),
             revocation_endpoint: at("/revoke"),
             jwks_uri: at("/oauth2/v3/certs"),
             response_types_supported: &["code"],
             response_modes_supported: &["query"],
-            grant_types_supported: &["authorization_code", "refresh_token"],
+            grant_types_supported: &[
+                "authorization_code",
+                "refresh_token",
+                "urn:ietf:params:oauth:grant-type:device_code",
+            ],
             subject_types_supported: &["public"],
             id_token_signing_alg_values_supported: &["RS256"],
             scopes_supported: Scope::ALL.map(Scope::name),

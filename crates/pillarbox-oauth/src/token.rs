@@ -21,7 +21,7 @@ const EXPIRED_OR_REVOKED: &str = "Token has been expired or revoked.";
 enum GrantType {
     AuthorizationCode,
     RefreshToken,
-    /// RFC 8628, not offered yet.
+    /// RFC 8628.
     DeviceCode,
     /// RFC 7523 (service accounts), not offered yet.
     JwtBearer,
@@ -64,17 +64,17 @@ impl From<StoreError> for TokenError {
     }
 }
 
-fn invalid_grant() -> TokenError {
+pub(crate) fn invalid_grant() -> TokenError {
     TokenError::new(ErrorCode::InvalidGrant, EXPIRED_OR_REVOKED)
 }
 
-fn checked<'a>(params: &'a [(String, String)]) -> Result<Params<'a>> {
+pub(crate) fn checked<'a>(params: &'a [(String, String)]) -> Result<Params<'a>> {
     Params::new(params).map_err(|name| {
         TokenError::new(ErrorCode::InvalidRequest, format!("{name} is there twice"))
     })
 }
 
-fn required<'a>(params: &Params<'a>, name: &str) -> Result<&'a str> {
+pub(crate) fn required<'a>(params: &Params<'a>, name: &str) -> Result<&'a str> {
     params
         .get(name)
         .ok_or_else(|| TokenError::new(ErrorCode::InvalidRequest, format!("{name} is missing")))
@@ -97,9 +97,9 @@ impl Identity {
         match GrantType::parse(grant_type) {
             Some(GrantType::AuthorizationCode) => self.redeem_code(&client, &params, now).await,
             Some(GrantType::RefreshToken) => self.refresh(&client, &params, now).await,
-            Some(GrantType::DeviceCode | GrantType::JwtBearer | GrantType::ClientCredentials)
-            | None => {
-                let text = "This server offers authorization_code and refresh_token.";
+            Some(GrantType::DeviceCode) => self.redeem_device(&client, &params, now).await,
+            Some(GrantType::JwtBearer | GrantType::ClientCredentials) | None => {
+                let text = "This grant type is not offered; the discovery document lists those that are.";
                 Err(TokenError::new(ErrorCode::UnsupportedGrantType, text))
             }
         }
@@ -182,7 +182,11 @@ impl Identity {
 
     /// Which client speaks (RFC 6749 §2.3). A public client's secret, which some libraries send, proves nothing and is
     /// not looked at.
-    fn authenticate(&self, basic: Option<BasicAuth>, params: &Params<'_>) -> Result<Arc<Client>> {
+    pub(crate) fn authenticate(
+        &self,
+        basic: Option<BasicAuth>,
+        params: &Params<'_>,
+    ) -> Result<Arc<Client>> {
         let posted = params.get("client_secret");
         if basic.is_some() && posted.is_some() {
             let text = "The client proves itself in two ways at once.";
@@ -382,7 +386,7 @@ impl Identity {
         self.issue(issue, now).await
     }
 
-    async fn issue(&self, new: Issue<'_>, now: Millis) -> Result<TokenResponse> {
+    pub(crate) async fn issue(&self, new: Issue<'_>, now: Millis) -> Result<TokenResponse> {
         let life = self.inner.config.token_lifetime;
         let standing = self
             .standing(new.account)
@@ -439,13 +443,13 @@ impl Identity {
 }
 
 /// What a passed check gives.
-struct Issue<'a> {
-    account: &'a AccountId,
-    client: &'a Client,
-    grant: &'a str,
-    scopes: Scopes,
-    nonce: Option<&'a str>,
-    refresh: Option<Secret>,
+pub(crate) struct Issue<'a> {
+    pub account: &'a AccountId,
+    pub client: &'a Client,
+    pub grant: &'a str,
+    pub scopes: Scopes,
+    pub nonce: Option<&'a str>,
+    pub refresh: Option<Secret>,
 }
 
 /// RFC 7636 §4.6; a verifier nobody asked for is refused too, or PKCE could be taken away (RFC 9700 §4.8.2).
@@ -468,7 +472,7 @@ fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(),
     }
 }
 
-fn read_scopes(text: &str) -> Result<Scopes> {
+pub(crate) fn read_scopes(text: &str) -> Result<Scopes> {
     let mut scopes = Scopes::default();
     for word in text
         .split(' ')

@@ -9,22 +9,28 @@ use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use pillarbox_oauth::{
-    AuthorizationError, AuthorizationRequest, ErrorCode, Principal, Scope, is_loopback,
+    AuthorizationError, AuthorizationRequest, ErrorCode, Principal, Scope, Scopes, is_loopback,
 };
 use url::Url;
 
+/// What is asked, for the browser or for a device elsewhere.
 #[derive(Template)]
 #[template(path = "consent.html")]
-struct Consent<'a> {
-    site: &'a Site,
-    app: &'a str,
-    address: &'a str,
-    other_hint: Option<&'a str>,
-    scopes: Vec<&'static str>,
-    registered_by: &'a str,
-    next: String,
-    then: &'a str,
-    then_encoded: String,
+pub(crate) struct Consent<'a> {
+    pub site: &'a Site,
+    pub app: &'a str,
+    pub address: &'a str,
+    pub other_hint: Option<&'a str>,
+    pub scopes: Vec<&'static str>,
+    pub registered_by: &'a str,
+    /// The code another device shows.
+    pub device: Option<&'a str>,
+    /// Where the answer goes.
+    pub action: &'static str,
+    /// Where the browser goes after it.
+    pub next: Option<String>,
+    pub then: &'a str,
+    pub then_encoded: String,
 }
 
 /// What a request says and who is there to answer it.
@@ -125,9 +131,11 @@ async fn ask(
         app: &client.name,
         address,
         other_hint,
-        scopes: in_words(request),
+        scopes: in_words(request.scopes(), request.offline()),
         registered_by: &client.registered_by,
-        next: next_in_words(request.redirect_uri()),
+        device: None,
+        action: "/consent",
+        next: Some(next_in_words(request.redirect_uri())),
         then,
         then_encoded: form::encode(then),
     };
@@ -139,10 +147,10 @@ async fn ask(
     response
 }
 
-fn in_words(request: &AuthorizationRequest) -> Vec<&'static str> {
+pub(crate) fn in_words(scopes: Scopes, offline: bool) -> Vec<&'static str> {
     let mut lines = Vec::new();
     // What weighs most comes first.
-    if request.scopes().has(Scope::Mail) {
+    if scopes.has(Scope::Mail) {
         lines.extend(["Read, write and delete all your mail", "Send mail as you"]);
     }
     for (scope, line) in [
@@ -150,11 +158,11 @@ fn in_words(request: &AuthorizationRequest) -> Vec<&'static str> {
         (Scope::Email, "See your mail address"),
         (Scope::Profile, "See your name"),
     ] {
-        if request.scopes().has(scope) {
+        if scopes.has(scope) {
             lines.push(line);
         }
     }
-    if request.offline() {
+    if offline {
         lines.push("Go on doing this while you are away, until it is revoked");
     }
     lines

@@ -82,9 +82,9 @@ fn public(body: impl IntoResponse) -> Response {
         .into_response()
 }
 
-type Request = (Option<BasicAuth>, form::Pairs);
+pub(crate) type Request = (Option<BasicAuth>, form::Pairs);
 
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
+pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
@@ -131,7 +131,7 @@ fn credentials<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
-fn refuse(error: TokenError, scheme: &str) -> Response {
+pub(crate) fn refuse(error: TokenError, scheme: &str) -> Response {
     let status = match error.code {
         ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,

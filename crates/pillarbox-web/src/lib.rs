@@ -6,6 +6,7 @@
 
 mod autoconfig;
 mod consent;
+mod device;
 mod endpoints;
 mod form;
 mod headers;
@@ -114,6 +115,8 @@ pub fn router(web: Web) -> Router {
         .route("/signin", get(pages::sign_in_page).post(pages::sign_in))
         .route("/signout", post(pages::sign_out))
         .route("/consent", post(consent::answer))
+        .route("/device", get(device::page).post(device::enter))
+        .route("/device/consent", get(device::ask).post(device::answer))
         .layer(CsrfLayer::new());
     let app = Arc::new(Inner { web, site });
     Router::new()
@@ -123,6 +126,7 @@ pub fn router(web: Web) -> Router {
         .merge(own_forms)
         .route("/token", post(endpoints::token))
         .route("/o/oauth2/token", post(endpoints::token))
+        .route("/device/code", post(device::code))
         .route("/revoke", post(endpoints::revoke))
         .route(
             "/v1/userinfo",

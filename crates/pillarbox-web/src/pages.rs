@@ -1,6 +1,6 @@
 //! The pages of people: start, sign in and out, messages.
 
-use crate::{App, Peer, Site, form, headers, session};
+use crate::{App, Peer, Site, device, form, headers, session};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
@@ -9,7 +9,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use pillarbox_oauth::{AuthorizationRequest, Identity, RefusalKind};
+use pillarbox_oauth::{Identity, RefusalKind};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -134,41 +134,69 @@ pub(crate) async fn home(State(app): State<App>, headers: HeaderMap) -> Response
     )
 }
 
-/// The authorization request that waits behind the sign-in, if `then` holds one. Anything else is dropped, so that this
-/// page leads nowhere but to ourselves.
-async fn waiting(app: &App, then: &str) -> Option<(AuthorizationRequest, String)> {
+/// What waits behind the sign-in.
+struct Waiting {
+    /// The program it is for.
+    app: Option<String>,
+    /// Whose account it expects.
+    hint: String,
+    /// Where the browser is sent by the answer.
+    redirect: Option<String>,
+    then: String,
+    /// Where to go when somebody is signed in.
+    next: String,
+}
+
+/// The authorization request or device code that waits behind the sign-in, if `then` holds one. Anything else is dropped,
+/// so that this page leads nowhere but to ourselves.
+async fn waiting(app: &App, then: &str) -> Option<Waiting> {
     if then.is_empty() {
         return None;
     }
     let pairs = form::read(then.as_bytes());
+    if let [(name, code)] = &pairs[..]
+        && name == "user_code"
+    {
+        return Some(Waiting {
+            app: None,
+            hint: String::new(),
+            redirect: None,
+            then: form::print(&pairs),
+            next: device::consent_page(code),
+        });
+    }
     let request = app
         .web
         .identity
         .authorization_request(&pairs, app.now())
         .await
         .ok()?;
-    Some((request, form::print(&pairs)))
+    let then = form::print(&pairs);
+    Some(Waiting {
+        app: Some(request.client().name.to_string()),
+        hint: request.login_hint().unwrap_or_default().to_owned(),
+        redirect: Some(request.redirect_uri().to_owned()),
+        next: format!("/o/oauth2/v2/auth?{then}"),
+        then,
+    })
 }
 
 pub(crate) async fn sign_in_page(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
     let query = form::read(query.unwrap_or_default().as_bytes());
     let waiting = waiting(&app, form::get(&query, "then")).await;
-    let hint = waiting
-        .as_ref()
-        .and_then(|(request, _)| request.login_hint())
-        .unwrap_or_default();
+    let hint = waiting.as_ref().map_or("", |waiting| waiting.hint.as_str());
     sign_in_form(&app, StatusCode::OK, waiting.as_ref(), hint, None)
 }
 
 fn sign_in_form(
     app: &App,
     status: StatusCode,
-    waiting: Option<&(AuthorizationRequest, String)>,
+    waiting: Option<&Waiting>,
     address: &str,
     error: Option<&str>,
 ) -> Response {
-    let name = waiting.map(|(request, _)| &*request.client().name);
-    let then = waiting.map_or("", |(_, then)| then);
+    let name = waiting.and_then(|waiting| waiting.app.as_deref());
+    let then = waiting.map_or("", |waiting| &waiting.then);
     let mut response = show(
         status,
         &SignIn {
@@ -179,7 +207,7 @@ fn sign_in_form(
             then,
         },
     );
-    let next = waiting.map(|(request, _)| request.redirect_uri());
+    let next = waiting.and_then(|waiting| waiting.redirect.as_deref());
     response
         .headers_mut()
         .insert(CONTENT_SECURITY_POLICY, headers::policy(next));
@@ -230,10 +258,7 @@ pub(crate) async fn sign_in(
         Ok(session) => session,
         Err(fault) => return failed(&app, &fault),
     };
-    let next = waiting.map_or_else(
-        || "/".to_owned(),
-        |(_, then)| format!("/o/oauth2/v2/auth?{then}"),
-    );
+    let next = waiting.map_or_else(|| "/".to_owned(), |waiting| waiting.next);
     let mut response = go(&next);
     response
         .headers_mut()
@@ -241,7 +266,7 @@ pub(crate) async fn sign_in(
     response
 }
 
-fn identity_for(app: &App, peer: Option<Extension<Peer>>) -> Identity {
+pub(crate) fn identity_for(app: &App, peer: Option<Extension<Peer>>) -> Identity {
     match peer {
         Some(Extension(Peer(address))) => app.web.identity.from_peer(address),
         None => app.web.identity.clone(),

@@ -16,6 +16,8 @@ use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 
+mod device;
+
 const NOW: Millis = 1_795_219_200_000;
 const ADA: &str = "ada@example.test";
 /// RFC 7636 appendix B.
@@ -444,7 +446,13 @@ async fn forms_of_other_sites_are_refused() {
         [("x-old-browser", "1"), ("origin", "https://evil.example")],
         [("x-old-browser", "1"), ("origin", "null")],
     ] {
-        for page in ["/consent", "/signin", "/signout"] {
+        for page in [
+            "/consent",
+            "/device",
+            "/device/consent",
+            "/signin",
+            "/signout",
+        ] {
             let answer = browser.post_with(page, &members, &headers).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{page} {headers:?}");
             assert!(answer.headers.get(LOCATION).is_none());
@@ -626,10 +634,11 @@ async fn discovery_and_keys() {
     assert_eq!(one.json(), two.json());
     assert_eq!(one.header("content-type"), "application/json");
     let members = one.json();
-    // Wire §7.1; device_authorization_endpoint comes with the device flow.
+    // Wire §7.1.
     for member in [
         "issuer",
         "authorization_endpoint",
+        "device_authorization_endpoint",
         "token_endpoint",
         "userinfo_endpoint",
         "revocation_endpoint",
@@ -647,6 +656,7 @@ async fn discovery_and_keys() {
     }
     for member in [
         "authorization_endpoint",
+        "device_authorization_endpoint",
         "token_endpoint",
         "userinfo_endpoint",
         "revocation_endpoint",

@@ -206,7 +206,7 @@ fn summary(house: &House, development: &Development) -> String {
     );
     line(
         "",
-        "clients  desktop (public, PKCE)   web (secret: pillarbox)".into(),
+        "clients  desktop (public, PKCE)   web (secret: pillarbox)   tv (device flow)".into(),
     );
     line("CA", ca.to_string());
     let version = env!("CARGO_PKG_VERSION");

@@ -5,6 +5,7 @@ mod attacks;
 mod authorization;
 mod credentials;
 mod scram;
+mod device;
 mod tokens;
 
 use crate::{Client, Hashing, Identity, IdentityConfig, Principal, Random};

@@ -215,7 +215,7 @@ async fn a_code_is_bound_to_client_address_and_verifier() {
         ),
         (
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
-            "unsupported_grant_type",
+            "invalid_request",
         ),
         (
             ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
