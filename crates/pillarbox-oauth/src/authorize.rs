@@ -4,7 +4,7 @@ use crate::client::{Client, ClientKind};
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt};
-use crate::{Identity, IdentityError, Principal, Result, Scope, Scopes};
+use crate::{Act, Deed, Identity, IdentityError, Principal, Result, Scope, Scopes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{Millis, Rows};
@@ -190,6 +190,8 @@ impl Identity {
         account
             .update::<_, IdentityError>(&[&codes, &grants], add)
             .await?;
+        let act = Act::new(Deed::Granted, now).app(Arc::clone(&request.client.name));
+        self.record(&person.account, act.detail(request.scopes.to_string()));
         Ok(self.redirect(request, &[("code", text.expose())]))
     }
 

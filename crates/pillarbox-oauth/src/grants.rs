@@ -3,7 +3,7 @@
 use crate::access::{self, Claims};
 use crate::rows::{self, GrantRow, Kind};
 use crate::scope::MAIL_SCOPE;
-use crate::{Credential, Grant, Identity, IdentityError, Mint, Minted, Result, Secret, opaque};
+use crate::{Act, Credential, Deed, Grant, Identity, IdentityError, Mint, Minted, Result, Secret, opaque};
 use pillarbox_store::mail::{AccountId, Millis, Rows};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,15 +63,18 @@ impl Identity {
         let key = Kind::Grant.key(grant);
         let prefix = key.clone();
         let end = move |rows: &mut Rows| match end_grant(rows, &key, now)? {
-            true => Ok(()),
+            true => Ok(rows::read::<GrantRow>(rows, &key)?.map(|row| row.client)),
             false => Err(IdentityError::NoSuch("grant")),
         };
-        self.inner
+        let client = self
+            .inner
             .store
             .account(account)
             .update(&[&prefix], end)
             .await?;
         self.announce_grant(account, grant);
+        let app = self.app_name(&client.unwrap_or_default());
+        self.record(account, Act::new(Deed::GrantEnded, now).app(app));
         Ok(())
     }
 

@@ -3,12 +3,15 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod activity;
+mod administrators;
 mod attempts;
 mod authorize;
 mod client;
 mod device;
 mod grants;
 mod hashing;
+mod invites;
 mod keys;
 mod opaque;
 mod people;
@@ -25,6 +28,8 @@ mod token;
 mod words;
 mod work;
 
+pub use activity::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Deed, LastUse, LastUses};
+pub use invites::INVITE_MS;
 pub use client::{Client, ClientKind, Redirect, is_loopback};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
@@ -245,6 +250,7 @@ struct Inner {
     work: work::Work,
     device: device::Waiting,
     standings: standing::Standings,
+    trail: activity::Trail,
     revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
 }
 
@@ -292,6 +298,7 @@ impl Identity {
             work: work::Work::default(),
             device: device::Waiting::default(),
             standings: standing::Standings::default(),
+            trail: activity::Trail::default(),
             revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
         };
         Ok(Self {
@@ -312,6 +319,13 @@ impl Identity {
     /// The client of an id.
     pub fn client(&self, id: &str) -> Option<Arc<Client>> {
         self.inner.clients.get(id).cloned()
+    }
+
+    /// All clients, by id.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        let mut all: Vec<_> = self.inner.clients.values().cloned().collect();
+        all.sort_by(|left, right| left.id.cmp(&right.id));
+        all
     }
 
     /// What was revoked, told after the commit; None is the whole account. Whoever lags must look at all sessions anew.

@@ -16,6 +16,7 @@ const TEXT_BYTES_MAX: usize = 512;
 pub(crate) enum Kind {
     Code,
     Session,
+    Invite,
 }
 
 impl Kind {
@@ -23,6 +24,7 @@ impl Kind {
         match self {
             Self::Code => "c",
             Self::Session => "s",
+            Self::Invite => "i",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::rows::{self, AppRow, GrantRow, Kind, PasswordRow};
 use crate::{
-    AppPassword, Credential, Identity, IdentityError, Passwords, Principal, Refusal, RefusalKind,
+    Act, AppPassword, Credential, Deed, Identity, IdentityError, Passwords, Principal, Refusal, RefusalKind,
     Result, Secret, Service, opaque,
 };
 use pillarbox_store::mail::{AccountId, Millis, Naming, Rows, StoreError};
@@ -81,6 +81,7 @@ impl Identity {
         };
         handle.update(&prefixes, end_all).await?;
         self.announce(account, None);
+        self.record(account, Act::new(Deed::PasswordChanged, now));
         Ok(())
     }
 
@@ -116,6 +117,7 @@ impl Identity {
             .check_own_password(account, password, Service::Web)
             .await;
         self.count(address, &found, now);
+        self.record_web(address, &found, now);
         found
     }
 
@@ -173,6 +175,7 @@ impl Identity {
             created: now,
             scram: Some(self.scram_row(&address, &letters)),
         };
+        let made = row.name.clone();
         let (prefix, key) = (Kind::App.all(), Kind::App.key(&*id));
         let add = move |rows: &mut Rows| {
             if rows.scan(&Kind::App.all()).len() >= APP_PASSWORDS_MAX {
@@ -181,6 +184,7 @@ impl Identity {
             rows::write(rows, &key, &row)
         };
         handle.update(&[&prefix], add).await?;
+        self.record(account, Act::new(Deed::AppPasswordMade, now).app(made));
         Ok((id, Secret::new(letters)))
     }
 
@@ -400,7 +404,7 @@ impl Identity {
     }
 }
 
-fn check_password(password: &str) -> Result<()> {
+pub(crate) fn check_password(password: &str) -> Result<()> {
     if password.chars().count() < PASSWORD_CHARS_MIN {
         return Err(IdentityError::BadPassword(
             "a password has at least 8 characters",

@@ -1,6 +1,7 @@
 //! What a passed check gives, and what a refused one says.
 
 use pillarbox_store::mail::{AccountId, Millis, StoreError};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What opened a session; revoking it, or what it came from, ends the session.
@@ -36,7 +37,8 @@ impl Credential {
 }
 
 /// The services a credential can be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Service {
     /// IMAP.
     Imap,

@@ -26,6 +26,16 @@ pub(crate) enum Kind {
     Key,
     /// Codes of devices by user code (an account of their own).
     Device,
+    /// Entries of the audit trail by slot.
+    Activity,
+    /// Where its next entry goes; one row.
+    ActivityHead,
+    /// Last uses of credentials.
+    Use,
+    /// What the person may do beyond their own account; one row.
+    Role,
+    /// An invitation to set the password; one row.
+    Invite,
 }
 
 impl Kind {
@@ -38,6 +48,11 @@ impl Kind {
             Self::Session => b's',
             Self::Key => b'k',
             Self::Device => b'd',
+            Self::Activity => b'v',
+            Self::ActivityHead => b'w',
+            Self::Use => b'u',
+            Self::Role => b'r',
+            Self::Invite => b'i',
         }
     }
 

@@ -6,7 +6,7 @@ use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse, UserInfo};
-use crate::{Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access};
+use crate::{Act, Deed, Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{AccountId, Millis, Rows, StoreError};
@@ -297,6 +297,8 @@ impl Identity {
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
+                let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
+                self.record(&account, act.detail("its code came twice: somebody else may have seen it"));
                 return Err(invalid_grant());
             }
         };
@@ -372,6 +374,8 @@ impl Identity {
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
+                let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
+                self.record(&account, act.detail("an old refresh token came again: two hold it, one of them took it"));
                 return Err(invalid_grant());
             }
         };

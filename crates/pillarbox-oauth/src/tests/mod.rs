@@ -1,6 +1,7 @@
 //! The floor over a real store in memory; time is a number, nothing sleeps.
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
+mod activity;
 mod attacks;
 mod authorization;
 mod credentials;
