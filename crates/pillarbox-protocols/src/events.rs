@@ -2,6 +2,7 @@
 //! The program prints one line an event and keeps the latest for `pillarbox why`. No secret is ever part of an event.
 
 use crate::sessions::Protocol;
+use pillarbox_oauth::Credential;
 use pillarbox_store::mail::Millis;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub enum What {
         app: Option<Arc<str>>,
         /// When the session must end.
         until: Millis,
+        /// What was presented, by its ids.
+        credential: Credential,
     },
     /// A sign-in was refused.
     Refused {

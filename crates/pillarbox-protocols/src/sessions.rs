@@ -83,6 +83,8 @@ pub struct Session {
     pub peer: IpAddr,
     /// When it connected.
     pub since: Millis,
+    /// What program it says it is (RFC 2971), as long as it says so.
+    pub program: Option<Arc<str>>,
     /// Who is signed in, if anyone, and until when.
     pub signed_in: Option<(Principal, Millis)>,
 }
@@ -158,6 +160,7 @@ impl Registry {
             protocol,
             peer,
             since: now,
+            program: None,
             signed_in: None,
         };
         live.entries.insert(key, Entry { session, end });
@@ -264,6 +267,13 @@ impl Seat {
             entry.end.send_replace(Some(End::Revoked));
         }
         Ok(())
+    }
+
+    /// Remembers what program the client says it is, for the list of sessions.
+    pub fn set_program(&self, program: &str) {
+        if let Some(entry) = self.registry.live().entries.get_mut(&self.key) {
+            entry.session.program = Some(program.into());
+        }
     }
 
     /// Listens for new versions of the session's account from now on.

@@ -377,6 +377,9 @@ impl Conversation {
                 self.tagged(&tag, &format!("OK Thats all she wrote! {token}"));
             }
             Body::Id(pairs) => {
+                if let Some(program) = id::program(pairs.as_deref()) {
+                    self.seat.set_program(&program);
+                }
                 let text = id::run(
                     &self.context,
                     pairs.as_deref(),
@@ -743,6 +746,7 @@ impl Conversation {
             mechanism: sasl.name(),
             app: principal.app().cloned(),
             until: self.until.unwrap_or_default(),
+            credential: principal.credential().clone(),
         });
         let text = capability::run(&self.context, true, &[]);
         self.send(text);

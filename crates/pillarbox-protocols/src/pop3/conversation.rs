@@ -414,6 +414,7 @@ impl Conversation {
             mechanism: attempt.mechanism,
             app: opened.who.app().cloned(),
             until: self.until.unwrap_or_default(),
+            credential: opened.who.credential().clone(),
         });
         self.state = State::Transaction(Box::new(Transaction {
             account: self.context.store.account(opened.who.account()),

@@ -171,6 +171,7 @@ impl Conversation {
             mechanism: sign_in.exchange.mechanism().name(),
             app: principal.app().cloned(),
             until,
+            credential: principal.credential().clone(),
         });
         self.say_short(replies::SIGNED_IN);
     }
