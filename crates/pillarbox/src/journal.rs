@@ -259,6 +259,7 @@ fn story(what: &What, clock: &Clock) -> Vec<(&'static str, String)> {
             mechanism,
             app,
             until,
+            ..
         } => {
             let app = app
                 .as_ref()
@@ -310,6 +311,7 @@ fn sentence(what: &What, clock: &Clock) -> String {
             mechanism,
             app,
             until,
+            ..
         } => {
             let app = app
                 .as_ref()
@@ -370,6 +372,7 @@ fn fields(event: &Event) -> Map<String, Value> {
             mechanism,
             app,
             until,
+            ..
         } => {
             json!({"event": "signed-in", "address": **address, "mechanism": mechanism,
                    "app": app.as_deref(), "until": rfc3339(*until)})

@@ -34,8 +34,14 @@ pub async fn copy(
         && copied.version <= before + 1
         && matches!(target.role, None | Some(Role::Important))
     {
-        // A label more changes the mod-sequence and no flag: who does not count mod-sequences need not be told.
-        view.shown(uids.iter().map(|uid| (*uid, copied.version)));
+        // A label more changes the mod-sequence and no flag: who does not count mod-sequences need not be told. What
+        // another session changed before is still to be told.
+        let untold: Vec<Uid> = uids
+            .iter()
+            .copied()
+            .filter(|uid| !view.is_changed(uid.0))
+            .collect();
+        view.shown(untold.into_iter().map(|uid| (uid, copied.version)));
     }
     reply(copied, &transfer.to)
 }
