@@ -59,7 +59,10 @@ fn exchange(mechanism: Mechanism, initial: bool, accept: bool, lines: &[Vec<u8>]
                 return;
             }
             Step::Fail(_) => {
-                assert!(matches!(exchange.accepted(None), Step::Fail(_)), "over is over");
+                assert!(
+                    matches!(exchange.accepted(None), Step::Fail(_)),
+                    "over is over"
+                );
                 return;
             }
         };
