@@ -9,6 +9,7 @@
 //! | It works.
 //! given ada has 3 messages in INBOX       small numbered ones
 //! given ada sets imap off                 see World::set
+//! given ada calls trash Bin               her own name of a system mailbox: trash, sent, all
 //! given carol is new with plain names     a person whose system mailboxes have no `[Gmail]/` in front
 //! given token old of ada expired          also: revoked, lifetime 60s, scope X; to be used as $xoauth2(ada, old)
 //! C: a1 NOOP                              connection 1 sends this line and CRLF; `C~` sends it without CRLF; lines

@@ -11,8 +11,8 @@ use pillarbox_protocols::sessions::{Protocol, Registry, Seat, Which};
 use pillarbox_store::blob::MemoryBlobs;
 use pillarbox_store::engine::{LOG_KEPT_MS, LOG_KEPT_VERSIONS, MemoryEngine};
 use pillarbox_store::mail::{
-    AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Random, Rows, Store,
-    StoreError, SystemFlags,
+    AccountId, Flags, Intake, Naming, NewMessage, PopDisposition, PopWindow, Random, Role, Rows,
+    Store, StoreError, SystemFlags,
 };
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -187,6 +187,17 @@ impl World {
                     .map_err(|fault| fault.to_string())?;
                 self.people.insert((*person).into(), id);
                 Ok(())
+            }
+            [person, "calls", role, name] => {
+                let role = match *role {
+                    "trash" => Role::Trash,
+                    "sent" => Role::Sent,
+                    "all" => Role::All,
+                    other => return Err(format!("no role {other}")),
+                };
+                let account = self.store.account(&self.account(person)?);
+                let called = account.call_system(role, name).await;
+                called.map_err(|fault| fault.to_string())
             }
             [person, "sets", key, values @ ..] => self.set(person, key, &values.join(" ")).await,
             _ => Err(format!("cannot give {text:?}")),

@@ -84,6 +84,22 @@ impl Account {
         Ok(())
     }
 
+    /// Calls a system mailbox something else, in the person's own language (wire §3.5: `[Gmail]/Bin`). `name` is its last
+    /// level; the parent stays. INBOX has one name everywhere.
+    ///
+    /// # Errors
+    /// [`StoreError::SystemMailbox`] for INBOX, [`StoreError::MailboxExists`], [`StoreError::BadName`].
+    pub async fn call_system(&self, role: Role, name: &str) -> Result<()> {
+        let name: Arc<str> = name.into();
+        self.shared
+            .run(move |txn| {
+                let name = name.clone();
+                Box::pin(async move { call_system(txn, role, &name) })
+            })
+            .await?;
+        Ok(())
+    }
+
     /// Subscribes or unsubscribes.
     ///
     /// # Errors
@@ -238,9 +254,46 @@ async fn drain_piece(
 }
 
 fn rename(txn: &mut Txn, from: &str, to: &str) -> Result<()> {
+    let moved = moves(txn, from, to)?;
+    let head = txn.head()?;
+    for (id, _, new) in &moved {
+        if head.role(*id).is_some() {
+            return Err(StoreError::SystemMailbox);
+        }
+        check_name(txn, new)?;
+    }
+    move_names(txn, moved)
+}
+
+fn call_system(txn: &mut Txn, role: Role, name: &str) -> Result<()> {
+    if role == Role::Inbox {
+        return Err(StoreError::SystemMailbox);
+    }
+    if name.contains('/') {
+        return Err(StoreError::BadName("it has more than one level"));
+    }
+    check_name(txn, name)?;
+    let head = txn.head()?;
+    let from = head.mailbox(head.of_role(role))?.mailbox.name.clone();
+    let to = match from.rsplit_once('/') {
+        Some((parent, _)) => format!("{parent}/{name}"),
+        None => name.into(),
+    };
+    if *from == *to {
+        return Ok(());
+    }
+    let moved = moves(txn, &from, &to)?;
+    move_names(txn, moved)
+}
+
+/// A mailbox, its name, and its new one.
+type Move = (MailboxId, Arc<str>, Arc<str>);
+
+/// What a mailbox and those below it will be called.
+fn moves(txn: &Txn, from: &str, to: &str) -> Result<Vec<Move>> {
     let head = txn.head()?;
     let below = format!("{from}/");
-    let moved: Vec<(MailboxId, Arc<str>, Arc<str>)> = head
+    let moved: Vec<Move> = head
         .names
         .iter()
         .filter(|(name, _)| ***name == *from || name.starts_with(&below))
@@ -255,16 +308,16 @@ fn rename(txn: &mut Txn, from: &str, to: &str) -> Result<()> {
     if moved.is_empty() {
         return Err(StoreError::NoSuchMailbox);
     }
-    for (id, _, new) in &moved {
-        if head.role(*id).is_some() {
-            return Err(StoreError::SystemMailbox);
-        }
+    for (_, _, new) in &moved {
         let taken = head.named(new).map(|record| record.mailbox.id);
         if taken.is_some_and(|id| moved.iter().all(|moved| moved.0 != id)) || from == to {
             return Err(StoreError::MailboxExists);
         }
-        check_name(txn, new)?;
     }
+    Ok(moved)
+}
+
+fn move_names(txn: &mut Txn, moved: Vec<Move>) -> Result<()> {
     let head = txn.head_mut()?;
     let names = Arc::make_mut(&mut head.names);
     for (_, old, _) in &moved {
