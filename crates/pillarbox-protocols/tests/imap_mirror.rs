@@ -178,6 +178,9 @@ enum Op {
     Copy(usize, &'static str),
     Move(usize, &'static str),
     Unlabel(usize),
+    Label(usize, &'static str),
+    UidExpunge(usize),
+    Condstore,
     Idle,
 }
 
@@ -202,6 +205,16 @@ fn op() -> impl Strategy<Value = (bool, Op)> {
         1 => (0usize..6, to.clone()).prop_map(|(at, to)| Op::Copy(at, to)),
         2 => (0usize..6, to).prop_map(|(at, to)| Op::Move(at, to)),
         1 => (0usize..6).prop_map(Op::Unlabel),
+        1 => (0usize..6, prop::sample::select(vec![
+            "+X-GM-LABELS (\\Starred)",
+            "+X-GM-LABELS.SILENT (\"[Gmail]/Starred\")",
+            "-X-GM-LABELS (\\Starred)",
+            "X-GM-LABELS.SILENT (\\Inbox Work)",
+            "X-GM-LABELS (\\Starred \\Inbox)",
+            "+X-GM-LABELS (\\Trash)",
+        ])).prop_map(|(at, what)| Op::Label(at, what)),
+        1 => (0usize..6).prop_map(Op::UidExpunge),
+        1 => Just(Op::Condstore),
         1 => Just(Op::Idle),
     ];
     (any::<bool>(), op)
@@ -287,6 +300,21 @@ async fn run(op: &Op, client: &mut Client, world: &World, count: &mut u32) {
                     .await;
             }
         }
+        Op::Label(index, what) => {
+            if let Some(index) = at(*index, client) {
+                client
+                    .say(world, &format!("STORE {} {what}", index + 1))
+                    .await;
+            }
+        }
+        Op::UidExpunge(index) => {
+            if let Some(uid) = at(*index, client).and_then(|at| client.mirror.messages[at].uid) {
+                client
+                    .say(world, &format!("UID EXPUNGE {}:{uid}", uid.max(2) - 1))
+                    .await;
+            }
+        }
+        Op::Condstore => drop(client.say(world, "ENABLE CONDSTORE").await),
         Op::Idle => {
             client.say(world, "IDLE").await;
             client.peer.receive(b"DONE\r\n");
@@ -296,7 +324,7 @@ async fn run(op: &Op, client: &mut Client, world: &World, count: &mut u32) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn two_clients_agree_with_the_mailbox(ops in prop::collection::vec(op(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -34,14 +34,14 @@ pub async fn copy(
         && copied.version <= before + 1
         && matches!(target.role, None | Some(Role::Important))
     {
-        // A label more changes the mod-sequence and no flag: who does not count mod-sequences need not be told. What
-        // another session changed before is still to be told.
-        let untold: Vec<Uid> = uids
+        // A label more changes the mod-sequence and no flag: who does not count mod-sequences need not be told.
+        // What another session did to them before is still to be told.
+        let known: Vec<_> = uids
             .iter()
-            .copied()
             .filter(|uid| !view.is_changed(uid.0))
+            .map(|uid| (*uid, copied.version))
             .collect();
-        view.shown(untold.into_iter().map(|uid| (uid, copied.version)));
+        view.shown(known);
     }
     reply(copied, &transfer.to)
 }

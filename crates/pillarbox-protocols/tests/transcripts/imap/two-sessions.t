@@ -73,3 +73,9 @@ given ada has in INBOX
 C: a6 NOOP
 S: * 3 EXISTS
 S: a6 OK Success
+# COPY hides only what it did itself: what another session changed before it is still told
+C: a7 STORE 1 +FLAGS.SILENT (\Answered)
+S: a7 OK Success
+2C: b7 COPY 1 "[Gmail]/Important"
+2S: * 1 FETCH (FLAGS (\Answered))
+2S: b7 OK [COPYUID 1772442907 3 1] (Success)
