@@ -116,8 +116,8 @@ impl Client {
         client
     }
 
-    async fn select(&mut self, world: &World) {
-        let lines = self.say(world, "SELECT INBOX").await;
+    async fn select(&mut self, world: &World, mailbox: &str) {
+        let lines = self.say(world, &format!("SELECT \"{mailbox}\"")).await;
         assert!(
             lines.last().unwrap().contains("OK [READ-WRITE]"),
             "{lines:?}"
@@ -326,23 +326,24 @@ async fn run(op: &Op, client: &mut Client, world: &World, count: &mut u32) {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn two_clients_agree_with_the_mailbox(ops in prop::collection::vec(op(), 1..40)) {
+    fn two_clients_agree_with_the_mailbox(all_mail in any::<bool>(), ops in prop::collection::vec(op(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut world = World::new().await;
             world.given("ada has 5 messages in INBOX", &[]).await.unwrap();
             let mut clients = [Client::open(&world, 1).await, Client::open(&world, 2).await];
             clients[0].say(&world, "CREATE Receipts").await;
-            for client in &mut clients {
-                client.select(&world).await;
+            let mailboxes = ["INBOX", if all_mail { "[Gmail]/All Mail" } else { "INBOX" }];
+            for (client, mailbox) in clients.iter_mut().zip(mailboxes) {
+                client.select(&world, mailbox).await;
             }
             let mut count = 0;
             for (second, op) in &ops {
                 run(op, &mut clients[usize::from(*second)], &world, &mut count).await;
             }
-            let mut fresh = Client::open(&world, 3).await;
-            fresh.select(&world).await;
-            for client in &mut clients {
+            for (client, mailbox) in clients.iter_mut().zip(mailboxes) {
+                let mut fresh = Client::open(&world, 3).await;
+                fresh.select(&world, mailbox).await;
                 client.say(&world, "NOOP").await;
                 for (index, message) in client.mirror.messages.clone().iter().enumerate() {
                     if message.uid.is_none() || message.flags.is_none() {
