@@ -9,6 +9,7 @@ mod attempts;
 mod authorize;
 mod client;
 mod device;
+mod factor;
 mod grants;
 mod hashing;
 mod invites;
@@ -25,6 +26,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod token;
+mod totp;
 mod words;
 mod work;
 
@@ -32,6 +34,7 @@ pub use activity::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Deed, LastUse, Last
 pub use invites::INVITE_MS;
 pub use client::{Client, ClientKind, Redirect, is_loopback};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
+pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use scope::{MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
 pub use scram::ScramChallenge;

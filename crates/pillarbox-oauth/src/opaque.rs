@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     Code,
     Session,
     Invite,
+    Half,
 }
 
 impl Kind {
@@ -25,6 +26,7 @@ impl Kind {
             Self::Code => "c",
             Self::Session => "s",
             Self::Invite => "i",
+            Self::Half => "h",
         }
     }
 }

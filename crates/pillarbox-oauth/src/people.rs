@@ -55,13 +55,20 @@ impl Identity {
     ) -> Result<()> {
         check_password(password)?;
         let phc = self.inner.hasher.hash(password, &self.inner.random).await?;
-        let prefixes = [Kind::Grant, Kind::App, Kind::Session, Kind::Code].map(Kind::all);
+        let prefixes = [
+            Kind::Grant,
+            Kind::App,
+            Kind::Session,
+            Kind::Half,
+            Kind::Code,
+        ]
+        .map(Kind::all);
         let prefixes: Vec<&[u8]> = prefixes.iter().map(Vec::as_slice).collect();
         let handle = self.inner.store.account(account);
         // The address proves that there is such an account: rows alone would be kept for anybody.
         handle.address().await?;
         let end_all = move |rows: &mut Rows| {
-            for kind in [Kind::App, Kind::Session, Kind::Code] {
+            for kind in [Kind::App, Kind::Session, Kind::Half, Kind::Code] {
                 for (key, _) in rows.scan(&kind.all()) {
                     rows.delete(&key);
                 }
@@ -101,11 +108,8 @@ impl Identity {
         Ok(())
     }
 
-    /// Checks an account's own password for the web pages.
-    ///
-    /// # Errors
-    /// A [`Refusal`] whose cause is precise; what people are told never is.
-    pub async fn web_sign_in(
+    /// Checks an account's own password, whatever else its owner must show.
+    pub(crate) async fn web_password(
         &self,
         address: &str,
         password: &str,
@@ -363,7 +367,7 @@ impl Identity {
             .mark("app password", &format!("{}\0{letters}", account.0))
     }
 
-    fn random_letters(&self) -> String {
+    pub(crate) fn random_letters(&self) -> String {
         let mut letters = String::with_capacity(APP_LETTERS);
         while letters.len() < APP_LETTERS {
             let mut bytes = [0; APP_LETTERS];

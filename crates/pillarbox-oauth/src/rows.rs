@@ -36,6 +36,10 @@ pub(crate) enum Kind {
     Role,
     /// An invitation to set the password; one row.
     Invite,
+    /// The second factor; one row.
+    Factor,
+    /// Sign-ins that wait for their second factor, by hash.
+    Half,
 }
 
 impl Kind {
@@ -53,6 +57,8 @@ impl Kind {
             Self::Use => b'u',
             Self::Role => b'r',
             Self::Invite => b'i',
+            Self::Factor => b'f',
+            Self::Half => b'h',
         }
     }
 
@@ -164,6 +170,25 @@ pub(crate) struct CodeRow {
 pub(crate) struct SessionRow {
     pub created: Millis,
     pub ends: Millis,
+}
+
+/// The second factor.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct FactorRow {
+    pub secret: Vec<u8>,
+    /// When the first code came; None is not yet.
+    pub since: Option<Millis>,
+    /// The last step that matched: none up to it is good again.
+    pub used: i64,
+    /// Hashes of the recovery codes that were not used.
+    pub recovery: Vec<[u8; 32]>,
+}
+
+/// A sign-in between password and code.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct HalfRow {
+    pub ends: Millis,
+    pub tries: u32,
 }
 
 /// A signing key, private part included.

@@ -5,6 +5,7 @@ mod activity;
 mod attacks;
 mod authorization;
 mod credentials;
+mod factor;
 mod scram;
 mod device;
 mod tokens;
