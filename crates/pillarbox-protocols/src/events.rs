@@ -74,6 +74,13 @@ pub enum What {
         /// The true cause.
         cause: String,
     },
+    /// Something goes wrong on purpose, in a development server that was asked for it.
+    Fault {
+        /// Where, what, and how often still: "imap.login overquota, 0 times left".
+        fault: String,
+        /// What the client was told, if anything.
+        told: Option<String>,
+    },
     /// The connection ended.
     Closed {
         /// By whom and why: "client left", "session expired", "revoked", "idle", "shutting down".

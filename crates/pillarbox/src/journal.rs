@@ -287,6 +287,10 @@ fn story(what: &What, clock: &Clock) -> Vec<(&'static str, String)> {
         )],
         What::Captured { .. } => vec![("captured", sentence(what, clock))],
         What::Failed { command, cause } => vec![("failed", format!("{command}: {cause}"))],
+        What::Fault { fault, told } => {
+            let told = told.iter().map(|told| ("told", told.clone()));
+            [("fault", fault.clone())].into_iter().chain(told).collect()
+        }
         What::Closed { reason } => vec![("ended", (*reason).to_owned())],
     }
 }
@@ -343,6 +347,7 @@ fn sentence(what: &What, clock: &Clock) -> String {
             to.join(" ")
         ),
         What::Failed { command, cause } => format!("{command} failed: {cause}"),
+        What::Fault { fault, .. } => format!("fault {fault}"),
         What::Closed { reason } => format!("ended: {reason}"),
     }
 }
@@ -392,6 +397,7 @@ fn fields(event: &Event) -> Map<String, Value> {
         What::Failed { command, cause } => {
             json!({"event": "failed", "command": command, "cause": cause})
         }
+        What::Fault { fault, told } => json!({"event": "fault", "fault": fault, "told": told}),
         What::Closed { reason } => json!({"event": "closed", "reason": reason}),
     };
     let mut fields = match value {
