@@ -71,6 +71,9 @@ pub enum Command {
     /// The wall clock of a development server
     #[command(subcommand)]
     Clock(ClockVerb),
+    /// What goes wrong on purpose, in a development server
+    #[command(subcommand)]
+    Fault(FaultVerb),
     /// Version of this program
     Version,
 }
@@ -338,6 +341,55 @@ pub enum ClockVerb {
     },
     /// Back to the system's time
     Reset,
+}
+
+#[derive(Subcommand)]
+#[command(
+    after_help = "Examples:\n  pillarbox fault set imap.login overquota --times 1\n  pillarbox fault set oauth.refresh revoked"
+)]
+pub enum FaultVerb {
+    /// All of them, in the order in which they are asked
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set one
+    Set(FaultSet),
+    /// Clear all, or those that are named
+    Clear {
+        /// A target or a number, as listed
+        which: Option<String>,
+    },
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  pillarbox fault set imap.fetch delay 5s --account ada@example.test\n  pillarbox fault set 'smtp.*' drop --probability 0.1"
+)]
+pub struct FaultSet {
+    /// SERVICE.COMMAND, or SERVICE.* (imap, pop, smtp, mx, oauth)
+    pub target: String,
+    /// refuse, overquota, too-many-connections, delay, drop, throttle, expired, half, revoked, invalid_grant, 500, 503
+    pub kind: String,
+    /// A duration for delay and expired, octets a second for throttle
+    pub value: Option<String>,
+    /// Only so often
+    #[arg(long, value_name = "N")]
+    pub times: Option<u32>,
+    /// Only for sessions of this address
+    #[arg(long, value_name = "ADDRESS")]
+    pub account: Option<String>,
+    /// Only this part of the times, above 0 and at most 1
+    #[arg(long, value_name = "P")]
+    pub probability: Option<f64>,
+    /// Only when the server's clock has gone on so far
+    #[arg(long, value_parser = short_duration, value_name = "DURATION")]
+    pub after: Option<Duration>,
+}
+
+fn short_duration(text: &str) -> Result<Duration, String> {
+    crate::faults::duration(text).ok_or_else(|| "write it with its unit, as 500ms, 5s or 1m".into())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -4,8 +4,8 @@
 use crate::admin::client::Client;
 use crate::admin::{Request, place};
 use crate::cli::{
-    AccountVerb, AppPasswordVerb, ClockVerb, Command, DevVerb, GrantVerb, Issue, LogVerb,
-    SessionVerb, StoreVerb, Token, TokenVerb, Why,
+    AccountVerb, AppPasswordVerb, ClockVerb, Command, DevVerb, FaultSet, FaultVerb, GrantVerb,
+    Issue, LogVerb, SessionVerb, StoreVerb, Token, TokenVerb, Why,
 };
 use crate::dev;
 use crate::failure::Failure;
@@ -48,6 +48,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         Command::Log(LogVerb::Follow) => log_follow(server),
         Command::Log(LogVerb::Why(why)) | Command::Why(why) => self::why(why, server),
         Command::Clock(verb) => clock(&verb, server),
+        Command::Fault(verb) => fault(verb, server),
         Command::Version => say(&format!("pillarbox {}", env!("CARGO_PKG_VERSION"))),
         // These start a server or read files; main knows them.
         Command::Dev(_) | Command::Serve | Command::Config(_) => {
@@ -309,6 +310,67 @@ fn clock(verb: &ClockVerb, server: &Where<'_>) -> Result<(), Failure> {
         ClockVerb::Reset => Request::ClockReset,
     };
     say(server.ask(&request)?.as_str().unwrap_or_default())
+}
+
+fn fault(verb: FaultVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        FaultVerb::List { json } => {
+            let all = server.ask(&Request::FaultList)?;
+            if !json && all.as_array().is_some_and(Vec::is_empty) {
+                return tell("Nothing goes wrong on purpose.");
+            }
+            if !json {
+                tell("id  target  kind  times left  happened  account  probability  from")?;
+            }
+            let columns = [
+                "id",
+                "target",
+                "kind",
+                "left",
+                "struck",
+                "account",
+                "probability",
+                "from",
+            ];
+            show(&all, json, &columns)
+        }
+        FaultVerb::Set(fault) => {
+            let FaultSet {
+                target,
+                kind,
+                value,
+                times,
+                account,
+                probability,
+                after,
+            } = fault;
+            let set = server.ask(&Request::FaultSet {
+                target,
+                kind,
+                value,
+                times,
+                account,
+                probability,
+                after: after.and_then(|after| u64::try_from(after.as_millis()).ok()),
+            })?;
+            let often = match times {
+                Some(1) => "once".to_owned(),
+                Some(times) => format!("{times} times"),
+                None => "until it is cleared".to_owned(),
+            };
+            let id = set.get("id").unwrap_or(&Value::Null);
+            let (target, kind) = (text_of(&set, "target"), text_of(&set, "kind"));
+            tell(&format!("Fault {id}: {target} {kind}, {often}."))
+        }
+        FaultVerb::Clear { which } => {
+            let cleared = server.ask(&Request::FaultClear { which })?;
+            match cleared.get("cleared").and_then(Value::as_u64).unwrap_or(0) {
+                0 => tell("There were none."),
+                1 => tell("1 fault cleared."),
+                many => tell(&format!("{many} faults cleared.")),
+            }
+        }
+    }
 }
 
 /// One line of standard input. Secrets never travel in arguments.

@@ -3,6 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::listen::Service;
 use pillarbox_oauth::{Identity, Mint, Secret};
@@ -69,6 +70,8 @@ pub struct Development {
     pub account: AccountId,
     /// Its app password.
     pub app_password: Secret,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
 }
 
 impl Development {

@@ -12,6 +12,7 @@ mod dev;
 mod doors;
 mod driver;
 mod failure;
+mod faults;
 mod house;
 mod journal;
 mod listen;

@@ -4,6 +4,7 @@ use crate::admin::server::Socket;
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, Passwords, TlsMode};
 use crate::failure::Failure;
+use crate::faults::Faults;
 use crate::house::{self, Development, House};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
@@ -72,20 +73,32 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
     } else {
         Naming::Plain
     };
+    let registry = Registry::default();
+    let stopping = watch::channel(false).0;
     let development = match &plan.development {
-        Some(ca) => Some(people(&plan, ca, &store, &identity, naming, &clock).await?),
+        Some(ca) => {
+            let issuer = plan.config.issuer();
+            let faults = Faults::new(
+                clock.clone(),
+                journal.clone(),
+                registry.clone(),
+                issuer,
+                stopping.subscribe(),
+            );
+            Some(people(&plan, ca, &store, &identity, naming, &clock, faults).await?)
+        }
         None => None,
     };
     let house = Arc::new(House {
         clock,
         journal,
-        registry: Registry::default(),
+        registry,
         store,
         identity,
         config: plan.config,
         naming,
         development,
-        stopping: watch::channel(false).0,
+        stopping,
         sessions: house::first_session(),
     });
     let (alive, gone) = mpsc::channel(1);
@@ -292,6 +305,7 @@ async fn people(
     identity: &Identity,
     naming: Naming,
     clock: &Clock,
+    faults: Faults,
 ) -> Result<Development> {
     const VARIABLES: &str = "for the variables of pillarbox dev env";
     for name in ["bob", "ada"] {
@@ -323,6 +337,7 @@ async fn people(
         user,
         account,
         app_password,
+        faults,
     })
 }
 

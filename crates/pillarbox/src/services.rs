@@ -3,6 +3,7 @@
 use crate::config::{self, Mechanism};
 use crate::doors::{Doors, Inside};
 use crate::driver::{self, Driver, Wire};
+use crate::faults::faulty::Faulty;
 use crate::house::House;
 use crate::journal::Level;
 use crate::listen::{Open, Service};
@@ -11,12 +12,13 @@ use crate::tls;
 use crate::web::Web;
 use anyhow::{Context, Result};
 use pillarbox_delivery::{Delivery, Outbox};
+use pillarbox_protocols::conversation::Conversation;
 use pillarbox_protocols::events;
 use pillarbox_protocols::sessions::{Protocol, Seat};
 use pillarbox_protocols::smtp::Role;
 use pillarbox_protocols::{imap, pop3, smtp};
 use pillarbox_wire::sasl;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -141,7 +143,7 @@ impl Inner {
                 };
                 let seat = self.seat(Protocol::Imap, peer);
                 let conversation = imap::Conversation::new(self.imap.clone(), seat, ip, now());
-                driver.drive(conversation, wire).await;
+                self.drive(conversation, wire, Protocol::Imap, ip).await;
             }
             Service::Pop => {
                 let Ok(wire) = driver.handshake(socket).await else {
@@ -149,7 +151,7 @@ impl Inner {
                 };
                 let seat = self.seat(Protocol::Pop3, peer);
                 let conversation = pop3::Conversation::new(self.pop3.clone(), seat, ip, now());
-                driver.drive(conversation, wire).await;
+                self.drive(conversation, wire, Protocol::Pop3, ip).await;
             }
             Service::Smtps => {
                 let Ok(wire) = driver.handshake(socket).await else {
@@ -177,7 +179,20 @@ impl Inner {
         let ip = peer.ip().to_canonical();
         let now = self.house.clock.now();
         let conversation = smtp::Conversation::new(self.smtp.clone(), role, seat, ip, now);
-        self.driver.drive(conversation, wire).await;
+        self.drive(conversation, wire, role.protocol(), ip).await;
+    }
+
+    /// Drives a conversation; in a development server, one in which things can go wrong.
+    async fn drive<C: Conversation>(&self, real: C, wire: Wire, protocol: Protocol, peer: IpAddr) {
+        let Some(development) = &self.house.development else {
+            return self.driver.drive(real, wire).await;
+        };
+        let faults = development.faults.clone();
+        let secure = matches!(wire, Wire::Tls(_));
+        let now = self.house.clock.now();
+        let faulty = Faulty::new(real, faults, protocol, secure, peer, now);
+        // Boxed: connections of real servers do not pay for its size.
+        Box::pin(self.driver.drive(faulty, wire)).await;
     }
 
     /// A place in the registry for a new connection.
@@ -306,7 +321,9 @@ fn pages(house: &House, listening: &[(Service, u16)], tls: &tls::Configs) -> Web
             submission: port(Service::Submission),
         },
     };
-    Web::new(pillarbox_web::router(web), tls.web.clone())
+    let development = house.development.as_ref();
+    let faults = development.map(|development| development.faults.clone());
+    Web::new(pillarbox_web::router(web), tls.web.clone(), faults)
 }
 
 fn journal(house: &House) -> events::Journal {

@@ -1,6 +1,7 @@
 //! Serves the pages and endpoints over our own TLS listener. What is on them is the web floor's business.
 
 use crate::driver::Limits;
+use crate::faults::{self, Faults};
 use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
@@ -11,7 +12,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tower::Layer;
@@ -31,11 +32,13 @@ pub struct Web {
     router: Router,
     http: Builder<TokioExecutor>,
     tls: Arc<ServerConfig>,
+    /// What goes wrong on purpose, in a development server.
+    faults: Option<Faults>,
 }
 
 impl Web {
     /// With these pages and endpoints.
-    pub fn new(router: Router, tls: Arc<ServerConfig>) -> Self {
+    pub fn new(router: Router, tls: Arc<ServerConfig>, faults: Option<Faults>) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -47,7 +50,12 @@ impl Web {
             .max_header_list_size(HEADER_OCTETS_MAX as u32)
             .keep_alive_interval(Some(HEADERS_WITHIN))
             .keep_alive_timeout(HEADERS_WITHIN);
-        Self { router, http, tls }
+        Self {
+            router,
+            http,
+            tls,
+            faults,
+        }
     }
 
     /// Serves one connection until either side is done or the server stops.
@@ -61,9 +69,15 @@ impl Web {
         let Ok(Ok(stream)) = timeout(Limits::default().handshake, accept).await else {
             return;
         };
+        let hang_up = Arc::new(Notify::new());
+        let pages = match &self.faults {
+            Some(faults) => {
+                faults::pages::around(self.router.clone(), faults.clone(), hang_up.clone())
+            }
+            None => self.router.clone(),
+        };
         // So that the web floor counts failures for the right address.
-        let service = axum::Extension(pillarbox_web::Peer(peer.ip().to_canonical()))
-            .layer(self.router.clone());
+        let service = axum::Extension(pillarbox_web::Peer(peer.ip().to_canonical())).layer(pages);
         let service = TowerToHyperService::new(service);
         let mut connection = pin!(
             self.http
@@ -71,6 +85,7 @@ impl Web {
         );
         tokio::select! {
             _ = connection.as_mut() => return,
+            () = hang_up.notified() => return,
             // The sender lives as long as the server.
             _ = stopping.wait_for(|stop| *stop) => {}
             () = tokio::time::sleep(CONNECTION_LIFE) => {}

@@ -3,6 +3,7 @@
 use super::{Request, Response};
 use crate::clock::{in_words, rfc3339};
 use crate::failure::Failure;
+use crate::faults::{Asked, Faults};
 use crate::house::House;
 use crate::{journal, suggest};
 use pillarbox_oauth::{IdentityError, Mint, Service};
@@ -90,6 +91,28 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
             development_only(house, "its clock cannot be moved")?;
             house.clock.reset();
             Ok(clock_text(house, 0).into())
+        }
+        Request::FaultSet {
+            target,
+            kind,
+            value,
+            times,
+            account,
+            probability,
+            after,
+        } => faults(house)?.set(Asked {
+            target,
+            kind,
+            value,
+            times,
+            account,
+            probability,
+            after: after.map(Duration::from_millis),
+        }),
+        Request::FaultList => Ok(faults(house)?.list()),
+        Request::FaultClear { which } => {
+            let cleared = faults(house)?.clear(which.as_deref())?;
+            Ok(json!({"cleared": cleared}))
         }
         Request::Why { session } => why(house, &session),
         Request::LogFollow => Ok(Value::Null), // answered line by line, before it comes here
@@ -371,6 +394,13 @@ async fn account(house: &House, address: &str) -> Result<AccountId, Failure> {
         .unwrap_or_default();
     let hint = suggest::hint(address, some.iter().map(|(address, _)| address.as_str()));
     Err(Failure::no(format!("no account {address}{hint}")))
+}
+
+fn faults(house: &House) -> Result<&Faults, Failure> {
+    let development = house.development.as_ref();
+    development
+        .map(|development| &development.faults)
+        .ok_or_else(|| Failure::no("this is a real server: nothing goes wrong on purpose here"))
 }
 
 fn development_only(house: &House, instead: &str) -> Result<(), Failure> {

@@ -54,6 +54,30 @@ pub enum Request {
     },
     /// Back to the system's time.
     ClockReset,
+    /// Set a fault.
+    FaultSet {
+        /// `imap.login`.
+        target: String,
+        /// `overquota`.
+        kind: String,
+        /// What some kinds need: `5s`.
+        value: Option<String>,
+        /// How often.
+        times: Option<u32>,
+        /// Whose sessions only.
+        account: Option<String>,
+        /// How likely.
+        probability: Option<f64>,
+        /// How much later, in milliseconds.
+        after: Option<u64>,
+    },
+    /// All faults.
+    FaultList,
+    /// Clear faults.
+    FaultClear {
+        /// A target or a number; all without it.
+        which: Option<String>,
+    },
     /// Explain a session.
     Why {
         /// Its token.

@@ -1,0 +1,276 @@
+//! Faults at the endpoints of the authorization server: a layer around the pages, put there for each connection of a
+//! development server. The pages know nothing of it.
+
+use super::names::Service;
+use super::{Faults, Kind, Strike};
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Json};
+use http_body::{Frame, SizeHint};
+use serde_json::json;
+use std::collections::VecDeque;
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::{Sleep, sleep};
+
+/// The web floor takes no longer form either.
+const FORM_OCTETS_MAX: usize = 64 * 1_024;
+/// Longest answer that is cut or slowed; ours are pages and JSON.
+const ANSWER_OCTETS_MAX: usize = 4 * 1_024 * 1_024;
+/// A throttled answer goes out in so many pieces a second, if it has so many octets.
+const PIECES_A_SECOND: u32 = 10;
+/// Between half an answer and the end, so that the half is on its way and not lost with the connection.
+const BEFORE_BREAKING: Duration = Duration::from_millis(50);
+
+/// What the layer needs.
+#[derive(Clone)]
+struct Layer {
+    faults: Faults,
+    hang_up: Arc<Notify>,
+}
+
+/// The same pages, with faults. `hang_up` is notified when the connection is to be closed without an answer.
+pub fn around(pages: Router, faults: Faults, hang_up: Arc<Notify>) -> Router {
+    pages.layer(from_fn_with_state(Layer { faults, hang_up }, meddle))
+}
+
+async fn meddle(State(layer): State<Layer>, request: Request, next: Next) -> Response {
+    let (names, request) = match names(request).await {
+        Ok(found) => found,
+        Err(response) => return response,
+    };
+    let Some(strike) = layer.faults.strike(Service::Oauth, &names, || None) else {
+        return next.run(request).await;
+    };
+    layer.faults.note_page(&strike);
+    layer.go_wrong(&strike, &names, next.run(request)).await
+}
+
+impl Layer {
+    /// The answer itself is only made if somebody is to see some of it.
+    async fn go_wrong(
+        &self,
+        strike: &Strike,
+        names: &[&'static str],
+        answer: impl Future<Output = Response>,
+    ) -> Response {
+        match strike.kind {
+            Kind::Refuse => refuse(names.first().copied().unwrap_or_default()),
+            Kind::Revoked => invalid_grant("Token has been expired or revoked."),
+            Kind::InvalidGrant => invalid_grant("Bad Request"),
+            Kind::Status(503) => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let mut response = error(status, "temporarily_unavailable", "Try again later.");
+                response
+                    .headers_mut()
+                    .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+            }
+            Kind::Status(_) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                error(status, "server_error", "Internal error.")
+            }
+            Kind::Drop => {
+                self.hang_up.notify_one();
+                pending().await
+            }
+            Kind::Delay(by) => {
+                self.faults.pause(by).await;
+                answer.await
+            }
+            Kind::Half => {
+                trickle(answer.await, |octets| Trickle {
+                    pieces: [octets.slice(..octets.len() / 2)].into(),
+                    pause: BEFORE_BREAKING,
+                    breaks: true,
+                    waiting: None,
+                })
+                .await
+            }
+            Kind::Throttle(rate) => {
+                let size = (rate / PIECES_A_SECOND).max(1);
+                let pause = Duration::from_secs(1) * size / rate;
+                trickle(answer.await, |octets| Trickle {
+                    pieces: pieces(octets, size as usize),
+                    pause,
+                    breaks: false,
+                    waiting: None,
+                })
+                .await
+            }
+            // The table lets none of these be set here.
+            Kind::Overquota | Kind::TooManyConnections | Kind::Expired(_) => answer.await,
+        }
+    }
+}
+
+/// The names a request goes by, and the request, whose form may have been read for that.
+async fn names(request: Request) -> Result<(Vec<&'static str>, Request), Response> {
+    let names = match request.uri().path() {
+        "/token" | "/o/oauth2/token" if request.method() == Method::POST => {
+            let (head, body) = request.into_parts();
+            let Ok(form) = to_bytes(body, FORM_OCTETS_MAX).await else {
+                return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+            };
+            let mut names = Vec::from_iter(grant(&form));
+            names.push("token");
+            return Ok((names, Request::from_parts(head, form.into())));
+        }
+        "/o/oauth2/v2/auth" | "/o/oauth2/auth" => vec!["authorize"],
+        "/revoke" => vec!["revoke"],
+        "/device/code" => vec!["device_code"],
+        "/v1/userinfo" => vec!["userinfo"],
+        "/oauth2/v3/certs" => vec!["keys"],
+        "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
+            vec!["discovery"]
+        }
+        _ => Vec::new(),
+    };
+    Ok((names, request))
+}
+
+/// The grant a form asks with. The names of grants are plain, but some clients encode their colons.
+fn grant(form: &[u8]) -> Option<&'static str> {
+    let form = std::str::from_utf8(form).ok()?;
+    let mut fields = form.split('&').filter_map(|field| field.split_once('='));
+    let (_, value) = fields.find(|(name, _)| *name == "grant_type")?;
+    let value = value
+        .to_ascii_lowercase()
+        .replace("%3a", ":")
+        .replace("%5f", "_")
+        .replace("%2d", "-");
+    match value.as_str() {
+        "authorization_code" => Some("code"),
+        "refresh_token" => Some("refresh"),
+        "urn:ietf:params:oauth:grant-type:device_code" => Some("device"),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => Some("assertion"),
+        _ => None,
+    }
+}
+
+/// The ordinary refusal of an endpoint.
+fn refuse(name: &str) -> Response {
+    match name {
+        "token" | "code" | "refresh" | "device" | "assertion" => invalid_grant("Bad Request"),
+        "userinfo" => {
+            let status = StatusCode::UNAUTHORIZED;
+            let mut response = error(status, "invalid_token", "Invalid Credentials");
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            response
+        }
+        _ => error(
+            StatusCode::FORBIDDEN,
+            "access_denied",
+            "Refused by a fault.",
+        ),
+    }
+}
+
+/// RFC 6749 §5.2, with Google's words (wire §7.3).
+fn invalid_grant(description: &str) -> Response {
+    error(StatusCode::BAD_REQUEST, "invalid_grant", description)
+}
+
+fn error(status: StatusCode, code: &str, description: &str) -> Response {
+    let body = Json(json!({"error": code, "error_description": description}));
+    (status, [(CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+/// The same answer, whose body comes as `how` says. Its length is announced in full.
+async fn trickle(answer: Response, how: impl FnOnce(Bytes) -> Trickle) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let Ok(octets) = to_bytes(body, ANSWER_OCTETS_MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    announce(&mut head.headers, octets.len());
+    Response::from_parts(head, Body::new(how(octets)))
+}
+
+fn announce(headers: &mut HeaderMap, octets: usize) {
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(octets));
+}
+
+fn pieces(mut octets: Bytes, size: usize) -> VecDeque<Bytes> {
+    let mut pieces = VecDeque::new();
+    while !octets.is_empty() {
+        pieces.push_back(octets.split_to(size.min(octets.len())));
+    }
+    pieces
+}
+
+/// A body that comes in pieces with pauses behind them, and may break off.
+struct Trickle {
+    pieces: VecDeque<Bytes>,
+    pause: Duration,
+    breaks: bool,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Trickle {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(waiting) = &mut self.waiting {
+            if waiting.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.waiting = None;
+        }
+        match self.pieces.pop_front() {
+            Some(piece) => {
+                self.waiting = Some(Box::pin(sleep(self.pause)));
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
+            None if self.breaks => Poll::Ready(Some(Err("cut by a fault".into()))),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_have_names() {
+        for (form, name) in [
+            ("a=b&grant_type=refresh_token&x", Some("refresh")),
+            ("grant_type=authorization_code", Some("code")),
+            (
+                "grant_type=urn%3Aietf%3aparams%3Aoauth%3Agrant-type%3Adevice_code",
+                Some("device"),
+            ),
+            ("my_grant_type=refresh_token", None),
+            ("grant_type=password", None),
+            ("\u{e9}", None),
+        ] {
+            assert_eq!(grant(form.as_bytes()), name, "{form}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_whole() {
+        let whole = Bytes::from_static(b"0123456789");
+        let cut = pieces(whole.clone(), 3);
+        assert_eq!(cut.len(), 4);
+        assert_eq!(cut.iter().flatten().copied().collect::<Bytes>(), whole);
+    }
+}
