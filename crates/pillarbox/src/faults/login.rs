@@ -1,7 +1,7 @@
 //! Who wants to sign in, read off a client's line as soon as it says so. Nothing is checked here.
 
 use super::names::Service;
-use pillarbox_wire::sasl::{Credentials, Exchange, Mechanism, Step};
+use pillarbox_wire::sasl::{Exchange, Mechanism, Step};
 use pillarbox_wire::{imap, pop3, smtp};
 
 /// In front of a POP user name: all mail of the last 30 days (wire §4.4).
@@ -93,10 +93,7 @@ pub fn go_on(exchange: Exchange, step: Step) -> Option<Login> {
     match step {
         Step::Challenge(_) => Some(Login::Begun(exchange)),
         Step::Check(credentials) => {
-            let user = match &credentials {
-                Credentials::Bearer(bearer) => bearer.user(),
-                Credentials::Password(password) => Some(password.user()),
-            };
+            let user = Some(credentials.user()).filter(|user| !user.is_empty());
             Some(Login::Complete(Offer {
                 user: user.map(plain),
                 exchange: Some(exchange),
