@@ -23,7 +23,8 @@ OVERQUOTA = "NO [OVERQUOTA] Account exceeded command or bandwidth limits."
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory):
     from conftest import Server
-    server = Server(tmp_path_factory.mktemp("faults"))
+    mechanisms = "XOAUTH2, OAUTHBEARER, PLAIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS"
+    server = Server(tmp_path_factory.mktemp("faults"), env={"PILLARBOX_SIGN_IN_MECHANISMS": mechanisms})
     yield server
     assert server.stop() == 0
 
@@ -88,13 +89,16 @@ class Raw:
 # ---- the table, as people see it
 
 
-def test_minute_four_as_printed(dev, fault):
+def test_minute_four_as_printed(own_server):
+    dev = own_server()
     for line in ("pillarbox fault set imap.login overquota --times 1    # next login is refused as Gmail does",
                  "pillarbox fault set oauth.refresh revoked             # refresh answers invalid_grant"):
         dev.run(*line.split("#")[0].split()[1:])
     assert [(rule["target"], rule["kind"], rule["left"]) for rule in listed(dev)] == [
         ("imap.login", "overquota", 1), ("oauth.refresh", "revoked", None)]
-    assert "imap.login" in dev.run("fault", "list")
+    assert dev.run("fault", "list").splitlines() == [
+        "1  imap.login     overquota  1 time left, happened 0 times",
+        "2  oauth.refresh  revoked    until it is cleared, happened 0 times"]
     dev.run("fault", "clear")
     assert listed(dev) == []
 
@@ -148,7 +152,9 @@ def test_every_form_of_imap_login(dev, fault, kind, words):
     fault(f"imap.login {kind}")
     client = Raw(dev, "imap")
     # Password forms: one line, nothing else.
-    for text in (f'a LOGIN {person.address} "{person.app_password}"\r\n', f"a AUTHENTICATE PLAIN {plain}\r\n"):
+    scram = base64.b64encode(f"n,,n={person.address},r=abcdefgh".encode()).decode()
+    for text in (f'a LOGIN {person.address} "{person.app_password}"\r\n', f"a AUTHENTICATE PLAIN {plain}\r\n",
+                 f"a AUTHENTICATE SCRAM-SHA-256 {scram}\r\n"):
         client.send(text)
         assert client.line() == f"a {words}"
     client.send("a AUTHENTICATE PLAIN\r\n")
@@ -171,6 +177,10 @@ def test_every_form_of_imap_login(dev, fault, kind, words):
     assert client.line().startswith("d OK")
     # And when it is over, the same forms work.
     dev.run("fault", "clear")
+    client.send(f"f AUTHENTICATE SCRAM-SHA-256 {scram}\r\n")
+    assert base64.b64decode(client.line().removeprefix("+ ")).startswith(b"r=abcdefgh")
+    client.send("*\r\n")
+    assert client.line().startswith("f BAD")
     client.send(f"e AUTHENTICATE XOAUTH2\r\n{blob}\r\n")
     client.until("e OK")
 

@@ -315,24 +315,18 @@ fn clock(verb: &ClockVerb, server: &Where<'_>) -> Result<(), Failure> {
 fn fault(verb: FaultVerb, server: &Where<'_>) -> Result<(), Failure> {
     match verb {
         FaultVerb::List { json } => {
-            let all = server.ask(&Request::FaultList)?;
-            if !json && all.as_array().is_some_and(Vec::is_empty) {
+            let mut all = server.ask(&Request::FaultList)?;
+            if json {
+                return show(&all, json, &[]);
+            }
+            let rules = all.as_array_mut();
+            for rule in rules.into_iter().flatten() {
+                rule["more"] = fault_in_words(rule).into();
+            }
+            if all.as_array().is_some_and(Vec::is_empty) {
                 return tell("Nothing goes wrong on purpose.");
             }
-            if !json {
-                tell("id  target  kind  times left  happened  account  probability  from")?;
-            }
-            let columns = [
-                "id",
-                "target",
-                "kind",
-                "left",
-                "struck",
-                "account",
-                "probability",
-                "from",
-            ];
-            show(&all, json, &columns)
+            show(&all, json, &["id", "target", "kind", "more"])
         }
         FaultVerb::Set(fault) => {
             let FaultSet {
@@ -371,6 +365,31 @@ fn fault(verb: FaultVerb, server: &Where<'_>) -> Result<(), Failure> {
             }
         }
     }
+}
+
+/// What a list says of a fault behind its name.
+fn fault_in_words(rule: &Value) -> String {
+    let times = |count: u64| match count {
+        1 => "1 time".to_owned(),
+        many => format!("{many} times"),
+    };
+    let count = |field: &str| rule.get(field).and_then(Value::as_u64);
+    let mut words = vec![match count("left") {
+        Some(left) => format!("{} left", times(left)),
+        None => "until it is cleared".to_owned(),
+    }];
+    words.push(format!("happened {}", times(count("struck").unwrap_or(0))));
+    if let Some(account) = rule.get("account").and_then(Value::as_str) {
+        words.push(format!("only {account}"));
+    }
+    let probability = rule.get("probability").and_then(Value::as_f64);
+    if let Some(probability) = probability.filter(|probability| *probability < 1.0) {
+        words.push(format!("probability {probability}"));
+    }
+    if rule.get("waits") == Some(&Value::Bool(true)) {
+        words.push(format!("not before {}", text_of(rule, "from")));
+    }
+    words.join(", ")
 }
 
 /// One line of standard input. Secrets never travel in arguments.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use pillarbox_protocols::conversation::{Conversation, News, Now, Step, Until};
 use pillarbox_protocols::events::{self, Event};
 use pillarbox_protocols::sessions::{End, Protocol, Seat};
+use pillarbox_wire::sasl::scram::ChannelBindings;
 use pillarbox_wire::sasl::{self, Dummy, Exchange, Failure, Mechanism};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -80,6 +81,8 @@ pub struct Faulty<C> {
     /// An AUTHENTICATE that the real conversation leads; it is watched until the client says who it is.
     watched: Option<Exchange>,
     dialogue: Option<Box<Dialogue>>,
+    /// What SCRAM may be bound to.
+    bindings: ChannelBindings,
     /// POP's USER.
     named: Option<String>,
     /// When the session expires, on the monotonic clock.
@@ -119,6 +122,7 @@ impl<C: Conversation> Faulty<C> {
             tag: String::new(),
             watched: None,
             dialogue: None,
+            bindings: ChannelBindings::default(),
             named: None,
             expires: None,
             expired: None,
@@ -190,7 +194,8 @@ impl<C: Conversation> Faulty<C> {
         if !self.secure {
             return self.hand_on(line); // the real conversation asks for TLS first
         }
-        match login::read(self.service, &line, self.named.as_deref()) {
+        let named = self.named.as_deref();
+        match login::read(self.service, &line, named, &self.bindings) {
             Some(Login::Named(user)) => self.named = Some(user),
             Some(Login::Begun(exchange)) => self.watched = Some(exchange),
             Some(Login::Complete(offer)) => return self.login(offer, line, false),
@@ -520,6 +525,11 @@ where
         self.cutter = Cutter::new(self.service);
         self.secure = true;
         self.real.secured();
+    }
+
+    fn bind(&mut self, bindings: ChannelBindings) {
+        self.bindings = bindings.clone();
+        self.real.bind(bindings);
     }
 
     fn seat(&mut self) -> &mut Seat {

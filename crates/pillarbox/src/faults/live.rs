@@ -8,6 +8,7 @@ use crate::journal::{Journal, Level};
 use crate::random;
 use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::Registry;
+use pillarbox_store::mail::Millis;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -98,12 +99,20 @@ impl Faults {
         };
         let wanted = wanted().map_err(|text: String| Failure::usage(text))?;
         let mut rules = self.rules();
-        rules.set(wanted).map(rule_json).map_err(Failure::usage)
+        let now = self.0.clock.wall();
+        let set = rules.set(wanted).map_err(Failure::usage)?;
+        Ok(rule_json(set, now))
     }
 
     /// All of them, in the order in which they are asked.
     pub fn list(&self) -> Value {
-        self.rules().list().iter().map(rule_json).collect()
+        let now = self.0.clock.wall();
+        let rules = self.rules();
+        rules
+            .list()
+            .iter()
+            .map(|rule| rule_json(rule, now))
+            .collect()
     }
 
     /// Clears all, those of a target, or the one with this number.
@@ -195,7 +204,7 @@ fn chance() -> f64 {
     (random::number() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-fn rule_json(rule: &super::Rule) -> Value {
+fn rule_json(rule: &super::Rule, now: Millis) -> Value {
     let wanted = &rule.wanted;
     json!({
         "id": rule.id,
@@ -206,5 +215,6 @@ fn rule_json(rule: &super::Rule) -> Value {
         "account": wanted.account,
         "probability": wanted.probability,
         "from": rfc3339(wanted.not_before),
+        "waits": now < wanted.not_before,
     })
 }

@@ -1,7 +1,8 @@
 //! Who wants to sign in, read off a client's line as soon as it says so. Nothing is checked here.
 
 use super::names::Service;
-use pillarbox_wire::sasl::{Exchange, Mechanism, Step};
+use pillarbox_wire::sasl::scram::ChannelBindings;
+use pillarbox_wire::sasl::{self, Exchange, Mechanism, Step};
 use pillarbox_wire::{imap, pop3, smtp};
 
 /// In front of a POP user name: all mail of the last 30 days (wire §4.4).
@@ -26,10 +27,23 @@ pub struct Offer {
 }
 
 /// What a line means for signing in; None if nothing, or if the conversation will call it malformed.
-pub fn read(service: Service, line: &[u8], named: Option<&str>) -> Option<Login> {
+pub fn read(
+    service: Service,
+    line: &[u8],
+    named: Option<&str>,
+    bindings: &ChannelBindings,
+) -> Option<Login> {
+    let by_exchange = |mechanism: &str, initial: Option<&[u8]>| {
+        let offer = sasl::Offer {
+            bindings: bindings.clone(),
+            ..sasl::Offer::default()
+        };
+        let (exchange, step) = Exchange::start_bound(Mechanism::parse(mechanism)?, initial, offer);
+        go_on(exchange, step)
+    };
     let line = line.trim_ascii_end();
     match service {
-        Service::Imap => by_imap(line),
+        Service::Imap => by_imap(line, by_exchange),
         Service::Pop => match pop3::Command::parse(line).ok()? {
             pop3::Command::User(user) => Some(Login::Named(user)),
             pop3::Command::Pass(_) => Some(Login::Complete(Offer {
@@ -56,7 +70,10 @@ pub fn read(service: Service, line: &[u8], named: Option<&str>) -> Option<Login>
     }
 }
 
-fn by_imap(line: &[u8]) -> Option<Login> {
+fn by_imap(
+    line: &[u8],
+    by_exchange: impl FnOnce(&str, Option<&[u8]>) -> Option<Login>,
+) -> Option<Login> {
     let Ok(command) = imap::parse(line, false) else {
         // LOGIN with literals: its name is not here yet.
         let name = line.split(|octet| *octet == b' ').nth(1)?;
@@ -83,16 +100,12 @@ fn by_imap(line: &[u8]) -> Option<Login> {
     }
 }
 
-fn by_exchange(mechanism: &str, initial: Option<&[u8]>) -> Option<Login> {
-    let (exchange, step) = Exchange::start(Mechanism::parse(mechanism)?, initial);
-    go_on(exchange, step)
-}
-
 /// Where an exchange stands after a step; None if it is over.
 pub fn go_on(exchange: Exchange, step: Step) -> Option<Login> {
     match step {
         Step::Challenge(_) => Some(Login::Begun(exchange)),
         Step::Check(credentials) => {
+            // A token alone may name its mailbox; SCRAM says who it is in its first message, and is refused right there.
             let user = Some(credentials.user()).filter(|user| !user.is_empty());
             Some(Login::Complete(Offer {
                 user: user.map(plain),

@@ -160,7 +160,8 @@ fn grant(form: &[u8]) -> Option<&'static str> {
 /// The ordinary refusal of an endpoint.
 fn refuse(name: &str) -> Response {
     match name {
-        "token" | "code" | "refresh" | "device" | "assertion" => invalid_grant("Bad Request"),
+        "device" => error(StatusCode::BAD_REQUEST, "access_denied", "Forbidden"),
+        "token" | "code" | "refresh" | "assertion" => invalid_grant("Bad Request"),
         "userinfo" => {
             let status = StatusCode::UNAUTHORIZED;
             let mut response = error(status, "invalid_token", "Invalid Credentials");

@@ -137,6 +137,8 @@ fn it_serves_reloads_and_has_no_default_secret() {
     for (refused, words) in [
         (&["token", "ada@example.org"][..], "real server"),
         (&["clock", "advance", "1h"], "real server"),
+        (&["fault", "list"], "real server"),
+        (&["fault", "set", "imap.login", "drop"], "real server"),
     ] {
         let refused = command(refused, "");
         assert_eq!(refused.status.code(), Some(1));

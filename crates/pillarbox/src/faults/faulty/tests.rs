@@ -20,6 +20,7 @@ struct Script {
     until: Option<&'static [u8]>,
     out: VecDeque<Bytes>,
     left: bool,
+    bound: bool,
 }
 
 impl Script {
@@ -90,6 +91,10 @@ impl Conversation for Script {
         self.left = true;
     }
 
+    fn bind(&mut self, bindings: ChannelBindings) {
+        self.bound = !bindings.is_empty();
+    }
+
     fn seat(&mut self) -> &mut Seat {
         &mut self.seat
     }
@@ -127,6 +132,7 @@ impl Stage {
             until: None,
             out: VecDeque::new(),
             left: false,
+            bound: false,
         };
         let now = Now {
             wall: 0,
@@ -306,6 +312,27 @@ async fn an_exchange_under_way_is_given_up_without_a_word() {
         // And the next line is a command again.
         assert!(stage.send("x y\r\n").await.starts_with("did x y"));
     }
+}
+
+#[tokio::test]
+async fn scram_is_refused_by_name_also_when_bound() {
+    use base64::Engine;
+    let message = "p=tls-exporter,,n=ada,r=abcdefgh";
+    let first = base64::engine::general_purpose::STANDARD.encode(message);
+    let mut stage = Stage::new(Protocol::Imap, &["imap.login refuse"]);
+    stage.faulty.bind(ChannelBindings {
+        exporter: Some([0; 32]),
+        server_end_point: None,
+    });
+    assert!(
+        stage.faulty.real.bound,
+        "the real conversation knows it too"
+    );
+    let said = stage
+        .send(&format!("a AUTHENTICATE SCRAM-SHA-256-PLUS {first}\r\n"))
+        .await;
+    assert!(said.starts_with("a NO [AUTHENTICATIONFAILED]"), "{said}");
+    assert_eq!(stage.heard(), "");
 }
 
 #[tokio::test]
