@@ -8,6 +8,7 @@ mod autoconfig;
 mod consent;
 mod device;
 mod endpoints;
+mod factor;
 mod form;
 mod headers;
 mod pages;
@@ -113,6 +114,8 @@ pub fn router(web: Web) -> Router {
     // the layer compares with the host that was asked for.
     let own_forms = Router::new()
         .route("/signin", get(pages::sign_in_page).post(pages::sign_in))
+        .route("/signin/code", post(factor::code))
+        .route(factor::PAGE, get(factor::page).post(factor::change))
         .route("/signout", post(pages::sign_out))
         .route("/consent", post(consent::answer))
         .route("/device", get(device::page).post(device::enter))

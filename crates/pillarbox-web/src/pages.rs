@@ -1,6 +1,6 @@
 //! The pages of people: start, sign in and out, messages.
 
-use crate::{App, Peer, Site, device, form, headers, session};
+use crate::{App, Peer, Site, device, factor, form, headers, session};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
@@ -9,7 +9,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use pillarbox_oauth::{Identity, RefusalKind};
+use pillarbox_oauth::{FirstFactor, Identity, Principal, RefusalKind};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -135,21 +135,21 @@ pub(crate) async fn home(State(app): State<App>, headers: HeaderMap) -> Response
 }
 
 /// What waits behind the sign-in.
-struct Waiting {
+pub(crate) struct Waiting {
     /// The program it is for.
     app: Option<String>,
     /// Whose account it expects.
     hint: String,
     /// Where the browser is sent by the answer.
-    redirect: Option<String>,
-    then: String,
+    pub(crate) redirect: Option<String>,
+    pub(crate) then: String,
     /// Where to go when somebody is signed in.
     next: String,
 }
 
 /// The authorization request or device code that waits behind the sign-in, if `then` holds one. Anything else is dropped,
 /// so that this page leads nowhere but to ourselves.
-async fn waiting(app: &App, then: &str) -> Option<Waiting> {
+pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
     if then.is_empty() {
         return None;
     }
@@ -227,8 +227,18 @@ pub(crate) async fn sign_in(
         form::get(&form, "password"),
     );
     let identity = identity_for(&app, peer);
-    let person = match identity.web_sign_in(address, password, app.now()).await {
-        Ok(person) => person,
+    let first = identity.web_first_factor(address, password, app.now());
+    let person = match first.await {
+        Ok(FirstFactor::Enough(person)) => person,
+        Ok(FirstFactor::HalfWay(ticket)) => {
+            return factor::ask(
+                &app,
+                StatusCode::OK,
+                ticket.expose(),
+                waiting.as_ref(),
+                None,
+            );
+        }
         Err(refusal) => {
             tracing::info!(address, cause = refusal.cause, "web sign-in refused");
             let (status, error) = match refusal.kind {
@@ -248,15 +258,25 @@ pub(crate) async fn sign_in(
             return sign_in_form(&app, status, waiting.as_ref(), address, Some(error));
         }
     };
+    signed_in(&app, &headers, &person, waiting).await
+}
+
+/// Opens the session of somebody who has shown enough, and goes on.
+pub(crate) async fn signed_in(
+    app: &App,
+    headers: &HeaderMap,
+    person: &Principal,
+    waiting: Option<Waiting>,
+) -> Response {
     // A new session for every sign-in; the one before, if any, is over.
-    if let Some(old) = session::cookie(&headers)
+    if let Some(old) = session::cookie(headers)
         && let Err(fault) = app.web.identity.close_session(old).await
     {
-        return failed(&app, &fault);
+        return failed(app, &fault);
     }
-    let session = match app.web.identity.open_session(&person, app.now()).await {
+    let session = match app.web.identity.open_session(person, app.now()).await {
         Ok(session) => session,
-        Err(fault) => return failed(&app, &fault),
+        Err(fault) => return failed(app, &fault),
     };
     let next = waiting.map_or_else(|| "/".to_owned(), |waiting| waiting.next);
     let mut response = go(&next);

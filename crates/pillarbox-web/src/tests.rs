@@ -17,6 +17,7 @@ use std::sync::Arc;
 use tower::ServiceExt as _;
 
 mod device;
+mod factor;
 
 const NOW: Millis = 1_795_219_200_000;
 const ADA: &str = "ada@example.test";
