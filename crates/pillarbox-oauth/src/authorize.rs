@@ -1,6 +1,6 @@
 //! The authorization endpoint (RFC 6749 §4.1, RFC 7636, RFC 9207, OpenID Connect Core §3.1.2, and RFC 9700 throughout).
 
-use crate::client::{Client, ClientKind};
+use crate::client::{Client, ClientKind, Status};
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt};
@@ -26,14 +26,21 @@ const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 pub(crate) struct Params<'a>(&'a [(String, String)]);
 
 impl<'a> Params<'a> {
-    /// The error is the name of a parameter that is there twice.
+    /// The error is the name of a parameter that is there twice. `resource` may be (RFC 8707 §2).
     pub(crate) fn new(all: &'a [(String, String)]) -> Result<Self, &'a str> {
         for (index, (name, _)) in all.iter().enumerate() {
-            if all[..index].iter().any(|(other, _)| other == name) {
+            let twice = all[..index].iter().any(|(other, _)| other == name);
+            if twice && name != "resource" {
                 return Err(name);
             }
         }
         Ok(Self(all))
+    }
+
+    /// All values of a parameter that may be there several times.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let values = self.0.iter().filter(move |(other, _)| other == name);
+        values.map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
@@ -52,19 +59,30 @@ impl Identity {
     pub async fn authorization_request(
         &self,
         params: &[(String, String)],
-        _now: Millis,
+        now: Millis,
     ) -> Result<AuthorizationRequest, AuthorizationError> {
         let page = |code, text: &str| AuthorizationError::page(code, text);
-        let params = Params::new(params).map_err(|name| {
+        let mut params = Params::new(params).map_err(|name| {
             page(
                 ErrorCode::InvalidRequest,
                 &format!("the parameter {name:?} is there twice"),
             )
         })?;
+        let pushed = self.pulled(&params, now).await.map_err(|fault| {
+            tracing::error!(%fault, "authorization endpoint");
+            page(ErrorCode::ServerError, "the server failed")
+        })?;
+        // What was pushed replaces all else (RFC 9126 §4); it was pushed as a whole, so it names a thing once.
+        if let Some(pushed) = &pushed {
+            params = Params(pushed);
+        }
         let id = params
             .get("client_id")
             .ok_or_else(|| page(ErrorCode::InvalidRequest, "client_id is missing"))?;
-        // Clients may come from rows one day: this is why the function is async.
+        self.know_clients().await.map_err(|fault| {
+            tracing::error!(%fault, "authorization endpoint");
+            page(ErrorCode::ServerError, "the server failed")
+        })?;
         let client = self.client(id).ok_or_else(|| {
             page(
                 ErrorCode::InvalidClient,
@@ -75,11 +93,14 @@ impl Identity {
             app: Some(Arc::clone(&client.name)),
             ..page(code, text)
         };
-        if client.kind == ClientKind::Device {
-            return Err(page(
-                ErrorCode::UnauthorizedClient,
-                "this program signs in with a code on another device",
-            ));
+        let refusal = match (client.kind, client.status) {
+            (ClientKind::Device, _) => Some("this program signs in with a code on another device"),
+            (ClientKind::Service, _) => Some("this program acts without a person"),
+            (_, Status::Waiting) => Some("the administrator has not approved this program yet"),
+            (ClientKind::Native | ClientKind::Web, Status::Active) => None,
+        };
+        if let Some(text) = refusal {
+            return Err(page(ErrorCode::UnauthorizedClient, text));
         }
         let redirect_uri = check_redirect(&client, params.get("redirect_uri"))
             .map_err(|text| page(ErrorCode::InvalidRequest, text))?;
@@ -97,10 +118,33 @@ impl Identity {
             offline: false,
             prompt: Prompt::default(),
             login_hint: None,
+            max_age: None,
+            include_granted: false,
         };
         // From here on client and address are known good, and the program learns what is wrong (RFC 6749 §4.1.2.1).
         check_wishes(request.clone(), &params)
+            .and_then(|checked| match self.unknown_resource(&params) {
+                None => Ok(checked),
+                Some(text) => Err((ErrorCode::InvalidTarget, text)),
+            })
             .map_err(|(code, description)| self.refuse(&request, code, &description))
+    }
+
+    /// A resource (RFC 8707 §2) that this server gives no tokens for: there are its mail host, and the issuer.
+    pub(crate) fn unknown_resource(&self, params: &Params<'_>) -> Option<String> {
+        let config = &self.inner.config;
+        let known = |resource: &str| {
+            let resource = resource.trim_end_matches('/');
+            let host = resource.split_once("://").filter(|(scheme, _)| {
+                matches!(
+                    *scheme,
+                    "https" | "imap" | "imaps" | "pop3" | "pop3s" | "smtp" | "smtps"
+                )
+            });
+            resource == config.issuer || host.is_some_and(|(_, host)| host == config.host)
+        };
+        let unknown = params.all("resource").find(|resource| !known(resource));
+        unknown.map(|resource| format!("resource {resource:?} is not here"))
     }
 
     /// An error that goes back to the client.
@@ -118,6 +162,17 @@ impl Identity {
             app: Some(Arc::clone(&request.client.name)),
             redirect: Some(self.redirect(request, &members)),
         }
+    }
+
+    /// The error if the program is being tried out and the person is not on its list.
+    pub fn not_admitted(
+        &self,
+        request: &AuthorizationRequest,
+        person: &Principal,
+    ) -> Option<AuthorizationError> {
+        let text = "This program is being tried out, and the person is not on its list.";
+        let admitted = request.client.admits(&person.address);
+        (!admitted).then(|| self.refuse(request, ErrorCode::AccessDenied, text))
     }
 
     /// Whether the person must be asked. A public client is always asked for: anybody can use its name (RFC 8252 §8.6).
@@ -162,6 +217,9 @@ impl Identity {
         person: &Principal,
         now: Millis,
     ) -> Result<String> {
+        if let Some(error) = self.not_admitted(request, person) {
+            return Ok(error.redirect.unwrap_or_default());
+        }
         let text = opaque::new(Text::Code, &person.account, &self.inner.random);
         let key = code_key(text.expose());
         let row = CodeRow {
@@ -170,15 +228,21 @@ impl Identity {
             scope: request.scopes.to_string(),
             challenge: request.challenge.clone(),
             nonce: request.nonce.clone(),
+            auth_time: request.max_age.and(person.signed_in()),
             refresh: request.offline,
             approved: now,
             ends: now.saturating_add(CODE_MS),
             used: None,
         };
         // Installed programs always get a refresh token; others at the first consent, or when they ask for consent again.
+        // A public client's name proves nothing, so it gets no more than the person just saw.
+        let include = request.include_granted && request.client.is_confidential();
         let only_first = request.client.kind != ClientKind::Native && !request.prompt.consent;
         let add = move |rows: &mut Rows| {
             let mut row = row.clone();
+            if include {
+                row.scope = with_granted(rows, &row, now)?.to_string();
+            }
             if only_first && row.refresh {
                 row.refresh = !has_offline_grant(rows, &row.client, now)?;
             }
@@ -285,7 +349,7 @@ fn check_wishes(
         .split(' ')
         .filter(|word| !word.is_empty())
     {
-        match Scope::parse(word) {
+        match Scope::parse_of_people(word) {
             Some(scope) => request.scopes = request.scopes.with(scope),
             None if word == "offline_access" => offline = true,
             None => {
@@ -310,6 +374,16 @@ fn check_wishes(
     {
         return Err(invalid("nonce is too long"));
     }
+    request.max_age = match params.get("max_age").map(str::parse::<u32>) {
+        None => None,
+        Some(Ok(seconds)) => Some(Millis::from(seconds) * 1000),
+        Some(Err(_)) => return Err(invalid("max_age is a number of seconds")),
+    };
+    request.include_granted = match params.get("include_granted_scopes") {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(invalid("include_granted_scopes is true or false")),
+    };
     request.login_hint = params
         .get("login_hint")
         .filter(|hint| hint.len() <= 320)
@@ -356,6 +430,18 @@ fn check_prompt(text: &str) -> Result<Prompt, &'static str> {
 
 pub(crate) fn code_key(code: &str) -> Vec<u8> {
     Kind::Code.key(BASE64.encode(opaque::hash(code)))
+}
+
+/// What is asked for, and what the person granted the client before (`include_granted_scopes`, wire §7.2).
+fn with_granted(rows: &Rows, row: &CodeRow, now: Millis) -> Result<Scopes> {
+    let mut scopes = Scopes::parse_known(&row.scope);
+    for (_, value) in rows.scan(&Kind::Grant.all()) {
+        let grant: GrantRow = rows::decode(&value)?;
+        if grant.client == row.client && grant.is_live(now) {
+            scopes = scopes.union(Scopes::parse_known(&grant.scope));
+        }
+    }
+    Ok(scopes)
 }
 
 fn has_offline_grant(rows: &Rows, client: &str, now: Millis) -> Result<bool> {

@@ -1,13 +1,16 @@
 //! OAuth clients: which programs may ask, and where the browser may be sent for them.
 
-use crate::Secret;
+use crate::assertion::VerifyKey;
+use crate::rows::SecretRow;
+use crate::{Scopes, Secret, opaque};
 use pillarbox_store::mail::Millis;
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use url::{Host, Url};
 
 /// What kind of program a client is; decides what it must prove and what it gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientKind {
     /// Runs where it can keep no secret: on a person's computer or telephone (RFC 8252). PKCE is required, refresh tokens
     /// rotate and are always given.
@@ -16,7 +19,33 @@ pub enum ClientKind {
     Web,
     /// Has no browser: device flow only (RFC 8628).
     Device,
+    /// Acts without a person in front of it: signs assertions (RFC 7523), or proves itself for administration. The
+    /// administrator says what it may do.
+    Service,
 }
+
+/// Who may use a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody with an account.
+    #[default]
+    Everyone,
+    /// While it is tried out, as on Google: these addresses, and refresh tokens end after a week (wire §7.3).
+    Testing(Vec<Arc<str>>),
+}
+
+/// Whether a registered client may begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Status {
+    /// It may.
+    #[default]
+    Active,
+    /// It registered itself, and an administrator has not looked at it yet.
+    Waiting,
+}
+
+/// Life of refresh tokens of clients that are tried out, in milliseconds (wire §7.3).
+const TESTING_REFRESH_MS: Millis = 7 * 24 * 3600 * 1000;
 
 /// Where the browser may be sent with the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,27 +65,55 @@ pub struct Client {
     pub name: Arc<str>,
     /// What it is.
     pub kind: ClientKind,
-    /// `client_secret`; None for public clients.
+    /// A `client_secret` that everybody may know: development only.
     pub secret: Option<Secret>,
+    /// Hashes of secrets that are good: one, or two while one takes over from the other.
+    pub(crate) secrets: Vec<SecretRow>,
     /// Where the browser may go.
     pub redirects: Vec<Redirect>,
     /// Who registered it, in words, for the consent page.
     pub registered_by: Arc<str>,
     /// When, if known.
     pub registered: Option<Millis>,
+    /// Who may use it.
+    pub audience: Audience,
+    /// Keys of its assertions.
+    pub(crate) keys: Vec<VerifyKey>,
+    /// What it may do in everybody's name.
+    pub(crate) delegated: Scopes,
+    /// Whether it may introspect everybody's tokens: a server of ours.
+    pub(crate) introspects: bool,
+    /// Whether it may begin.
+    pub status: Status,
 }
 
 impl Client {
-    /// The clients of a development server: `desktop`, `web` (secret `pillarbox`), `tv`, `cli`. Their secrets are public.
-    pub fn development() -> Vec<Self> {
-        let client = |id: &str, name: &str, kind, secret: Option<&str>, redirects| Self {
+    /// A client that everybody may use, with no secret and no redirects.
+    pub fn new(id: &str, name: &str, kind: ClientKind, registered_by: &str) -> Self {
+        Self {
             id: id.into(),
             name: name.into(),
             kind,
+            secret: None,
+            secrets: Vec::new(),
+            redirects: Vec::new(),
+            registered_by: registered_by.into(),
+            registered: None,
+            audience: Audience::Everyone,
+            keys: Vec::new(),
+            delegated: Scopes::default(),
+            introspects: false,
+            status: Status::Active,
+        }
+    }
+
+    /// The clients of a development server: `desktop`, `web` (secret `pillarbox`), `tv`, `cli`. Their secrets are public.
+    pub fn development() -> Vec<Self> {
+        let client = |id: &str, name: &str, kind, secret: Option<&str>, redirects| Self {
             secret: secret.map(Secret::new),
             redirects,
-            registered_by: "this development server".into(),
-            registered: None,
+            introspects: id == "web",
+            ..Self::new(id, name, kind, "this development server")
         };
         vec![
             client(
@@ -82,23 +139,76 @@ impl Client {
     pub fn command_line() -> Self {
         let loopback = ["http://127.0.0.1/", "http://[::1]/", "http://localhost/"];
         Self {
-            id: "cli".into(),
-            name: "Pillarbox command line".into(),
-            kind: ClientKind::Native,
-            secret: None,
             redirects: loopback
                 .iter()
                 .filter_map(|text| Url::parse(text).ok())
                 .map(Redirect::Exact)
                 .collect(),
-            registered_by: "Pillarbox itself".into(),
-            registered: None,
+            ..Self::new(
+                "cli",
+                "Pillarbox command line",
+                ClientKind::Native,
+                "Pillarbox itself",
+            )
         }
     }
 
     /// Whether it proves itself with a secret.
     pub fn is_confidential(&self) -> bool {
-        self.secret.is_some()
+        self.secret.is_some() || !self.secrets.is_empty()
+    }
+
+    /// Whether a secret is one of its own. All are compared, and as hashes, so that time tells nothing.
+    pub(crate) fn proves(&self, offered: &str, now: Millis) -> bool {
+        let offered = opaque::hash(offered);
+        let fixed = self
+            .secret
+            .iter()
+            .map(|secret| (opaque::hash(secret.expose()), None));
+        let kept = self
+            .secrets
+            .iter()
+            .map(|secret| (secret.hash, secret.until));
+        fixed.chain(kept).fold(false, |found, (hash, until)| {
+            let good = until.is_none_or(|until| until > now);
+            (opaque::same(&hash, &offered) & good) | found
+        })
+    }
+
+    /// Whether somebody may use it: everybody, or while it is tried out, those on the list.
+    pub fn admits(&self, address: &str) -> bool {
+        match &self.audience {
+            Audience::Everyone => true,
+            Audience::Testing(people) => people.iter().any(|one| one.eq_ignore_ascii_case(address)),
+        }
+    }
+
+    /// Whether it is being tried out.
+    pub fn is_testing(&self) -> bool {
+        matches!(self.audience, Audience::Testing(_))
+    }
+
+    /// What it may do in everybody's name, as the administrator delegated.
+    pub fn delegated(&self) -> Scopes {
+        self.delegated
+    }
+
+    /// The keys of its assertions.
+    pub fn keys(&self) -> &[VerifyKey] {
+        &self.keys
+    }
+
+    /// When each of its secrets was made, and until when it is good.
+    pub fn secrets(&self) -> impl Iterator<Item = (Millis, Option<Millis>)> {
+        self.secrets
+            .iter()
+            .map(|secret| (secret.created, secret.until))
+    }
+
+    /// When refresh tokens given now end, whether or not they are used.
+    pub(crate) fn refresh_ends(&self, now: Millis) -> Option<Millis> {
+        self.is_testing()
+            .then(|| now.saturating_add(TESTING_REFRESH_MS))
     }
 
     /// Whether the browser may be sent there. `text` is the address as sent: what is compared after parsing could be

@@ -162,7 +162,7 @@ impl Identity {
         now: Millis,
     ) -> Result<DeviceResponse> {
         let params = checked(params)?;
-        let client = self.authenticate(basic, &params)?;
+        let client = self.authenticate(basic, &params, now).await?;
         check_kind(&client)?;
         let scopes = read_scopes(params.get("scope").unwrap_or_default())?;
         let code = self.random_code();
@@ -220,7 +220,7 @@ impl Identity {
         found.ok_or(DeviceRefusal::Unknown)
     }
 
-    /// The person allows it or not. False: meanwhile it was answered, or is over.
+    /// The person allows it or not; whoever may not use a program that is tried out does not allow it. False: meanwhile it was answered, or is over.
     ///
     /// # Errors
     /// [`IdentityError::Store`].
@@ -231,6 +231,7 @@ impl Identity {
         allow: bool,
         now: Millis,
     ) -> Result<bool, IdentityError> {
+        let allow = allow && request.client.admits(&person.address);
         let key = Kind::Device.key(read_code(&request.user_code).unwrap_or_default());
         let prefix = key.clone();
         let (client, scope) = (request.client.id.to_string(), request.scopes.to_string());
@@ -331,18 +332,21 @@ impl Identity {
             used: now,
             ends: after(now, self.inner.config.token_lifetime),
             refresh: Some(opaque::hash(refresh.expose())),
+            refresh_ends: client.refresh_ends(now),
             revoked: None,
         };
         let (prefix, id) = (Kind::Grant.all(), grant.clone());
         let add = move |rows: &mut Rows| add_grant(rows, &id, &row, now);
         let account_rows = self.inner.store.account(account);
-        account_rows.update(&[&prefix], add).await?;
+        let evicted = account_rows.update(&[&prefix], add).await?;
+        self.announce_evicted(account, evicted);
         let issue = Issue {
             account,
             client,
             grant: &grant,
             scopes: Scopes::parse_known(scope),
             nonce: None,
+            auth_time: None,
             refresh: Some(refresh),
         };
         self.issue(issue, now).await
@@ -372,6 +376,7 @@ impl Identity {
             return Ok(None);
         };
         let row: DeviceRow = rows::decode(&row).map_err(|fault| failed(&fault))?;
+        self.know_clients().await.map_err(|fault| failed(&fault))?;
         let client = self.client(&row.client).filter(|_| row.is_waiting(now));
         Ok(client.map(|client| DeviceRequest {
             client,
@@ -458,7 +463,7 @@ fn refused(fault: IdentityError) -> TokenError {
 fn check_kind(client: &Client) -> Result<()> {
     match client.kind {
         ClientKind::Device | ClientKind::Native => Ok(()),
-        ClientKind::Web => {
+        ClientKind::Web | ClientKind::Service => {
             let text = "This program is not registered for the device flow.";
             Err(TokenError::new(ErrorCode::UnauthorizedClient, text))
         }

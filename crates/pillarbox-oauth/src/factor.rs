@@ -172,6 +172,7 @@ impl Identity {
             credential: Credential::Password,
             app: None,
             until: None,
+            rights: crate::principal::Rights::default(),
         })
     }
 

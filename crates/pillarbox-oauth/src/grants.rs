@@ -3,7 +3,9 @@
 use crate::access::{self, Claims};
 use crate::rows::{self, GrantRow, Kind};
 use crate::scope::MAIL_SCOPE;
-use crate::{Act, Credential, Deed, Grant, Identity, IdentityError, Mint, Minted, Result, Secret, opaque};
+use crate::{
+    Act, Credential, Deed, Grant, Identity, IdentityError, Mint, Minted, Result, Secret, opaque,
+};
 use pillarbox_store::mail::{AccountId, Millis, Rows};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +87,7 @@ impl Identity {
     /// [`IdentityError::Store`], [`IdentityError::NoSuch`] client.
     pub async fn mint(&self, account: &AccountId, mint: Mint, now: Millis) -> Result<Minted> {
         let client = mint.client.as_deref().unwrap_or("cli");
+        self.know_clients().await?;
         self.client(client).ok_or(IdentityError::NoSuch("client"))?;
         let handle = self.inner.store.account(account);
         handle.address().await?;
@@ -108,11 +111,13 @@ impl Identity {
             used: now,
             ends,
             refresh: refresh.as_ref().map(|text| opaque::hash(text.expose())),
+            refresh_ends: None,
             revoked: mint.revoked.then_some(now),
         };
         let (prefix, id) = (Kind::Grant.all(), grant.clone());
         let add = move |rows: &mut Rows| add_grant(rows, &id, &row, now);
-        handle.update(&[&prefix], add).await?;
+        let evicted = handle.update(&[&prefix], add).await?;
+        self.announce_evicted(account, evicted);
         let access = NewAccess {
             account,
             grant: &grant,
@@ -155,6 +160,13 @@ impl Identity {
         let grant: Arc<str> = grant.into();
         self.announce(account, Some(Credential::Grant { grant, token: None }));
     }
+
+    /// Grants that had to make room are over: their sessions are told.
+    pub(crate) fn announce_evicted(&self, account: &AccountId, evicted: Vec<String>) {
+        for grant in evicted {
+            self.announce_grant(account, &grant);
+        }
+    }
 }
 
 fn bytes_of(bytes: &impl AsRef<[u8]>) -> &[u8] {
@@ -175,8 +187,14 @@ pub(crate) fn end_grant(rows: &mut Rows, key: &[u8], now: Millis) -> Result<bool
 }
 
 /// Adds a grant, and drops those that are over, and the oldest of the same client beyond the bounds. The update must have
-/// asked for all grants.
-pub(crate) fn add_grant(rows: &mut Rows, id: &str, row: &GrantRow, now: Millis) -> Result<()> {
+/// asked for all grants. Those that had to make room though they were live are returned, to be announced.
+pub(crate) fn add_grant(
+    rows: &mut Rows,
+    id: &str,
+    row: &GrantRow,
+    now: Millis,
+) -> Result<Vec<String>> {
+    let mut evicted = Vec::new();
     let (mut offline, mut online) = (Vec::new(), Vec::new());
     for (key, value) in rows.scan(&Kind::Grant.all()) {
         let other: GrantRow = rows::decode(&value)?;
@@ -197,9 +215,11 @@ pub(crate) fn add_grant(rows: &mut Rows, id: &str, row: &GrantRow, now: Millis) 
         let surplus = (same.len() + 1).saturating_sub(most);
         for (_, key) in &same[..surplus] {
             rows.delete(key);
+            evicted.push(rows::id_of(key));
         }
     }
-    rows::write(rows, &Kind::Grant.key(id), row)
+    rows::write(rows, &Kind::Grant.key(id), row)?;
+    Ok(evicted)
 }
 
 /// `now` and a span.

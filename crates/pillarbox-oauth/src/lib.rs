@@ -5,18 +5,22 @@
 mod access;
 mod activity;
 mod administrators;
+mod assertion;
 mod attempts;
 mod authorize;
 mod client;
+mod clients;
 mod device;
 mod factor;
 mod grants;
 mod hashing;
+mod introspect;
 mod invites;
 mod keys;
 mod opaque;
 mod people;
 mod principal;
+mod pushed;
 mod rows;
 mod scope;
 mod scram;
@@ -31,12 +35,16 @@ mod words;
 mod work;
 
 pub use activity::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Deed, LastUse, LastUses};
-pub use invites::INVITE_MS;
-pub use client::{Client, ClientKind, Redirect, is_loopback};
+pub use assertion::{KeyAlgorithm, VerifyKey};
+pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
+pub use clients::NewClient;
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use factor::{FirstFactor, SecondFactor, TotpSetup};
+pub use introspect::Introspection;
+pub use invites::INVITE_MS;
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
-pub use scope::{MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
+pub use pushed::PushedResponse;
+pub use scope::{Access, IMAP_ADMIN_SCOPE, MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
 pub use scram::ScramChallenge;
 pub use server::{
     AuthorizationError, AuthorizationRequest, BasicAuth, ErrorCode, Jwks, Metadata, Prompt,
@@ -46,7 +54,6 @@ pub use sessions::SESSION_MS;
 
 use pillarbox_store::mail::{AccountId, Millis, Store, StoreError};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -164,6 +171,9 @@ pub enum IdentityError {
     /// A bound was reached.
     #[error("too many {0}")]
     TooMany(&'static str),
+    /// A client that cannot be registered so; the reason.
+    #[error("{0}")]
+    BadClient(String),
     /// A stored key or hash cannot be used.
     #[error("stored {0} cannot be used")]
     Broken(&'static str),
@@ -245,7 +255,8 @@ pub struct Identity {
 struct Inner {
     store: Store,
     config: IdentityConfig,
-    clients: HashMap<Arc<str>, Arc<Client>>,
+    clients: clients::Clients,
+    seen: assertion::Seen,
     random: Random,
     keys: keys::Keys,
     hasher: hashing::Hasher,
@@ -281,19 +292,14 @@ impl Identity {
             );
             return Err(IdentityError::Config(text));
         }
-        let mut clients = HashMap::new();
-        for client in std::mem::take(&mut config.clients) {
-            let id = Arc::clone(&client.id);
-            if clients.insert(id, Arc::new(client)).is_some() {
-                return Err(IdentityError::Config("two clients of one id".into()));
-            }
-        }
+        let clients = clients::Clients::new(&store, std::mem::take(&mut config.clients))?;
         let keys = keys::Keys::open(&store, &random, now).await?;
         let hasher = hashing::Hasher::new(config.hashing, &random).await?;
         let inner = Inner {
             store,
             config,
             clients,
+            seen: assertion::Seen::default(),
             random,
             keys,
             hasher,
@@ -304,10 +310,12 @@ impl Identity {
             trail: activity::Trail::default(),
             revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
         };
-        Ok(Self {
+        let identity = Self {
             inner: Arc::new(inner),
             peer: None,
-        })
+        };
+        identity.know_clients().await?;
+        Ok(identity)
     }
 
     /// The same for one peer: failures are counted for its address and the account together.
@@ -317,18 +325,6 @@ impl Identity {
             inner: Arc::clone(&self.inner),
             peer: Some(peer),
         }
-    }
-
-    /// The client of an id.
-    pub fn client(&self, id: &str) -> Option<Arc<Client>> {
-        self.inner.clients.get(id).cloned()
-    }
-
-    /// All clients, by id.
-    pub fn clients(&self) -> Vec<Arc<Client>> {
-        let mut all: Vec<_> = self.inner.clients.values().cloned().collect();
-        all.sort_by(|left, right| left.id.cmp(&right.id));
-        all
     }
 
     /// What was revoked, told after the commit; None is the whole account. Whoever lags must look at all sessions anew.

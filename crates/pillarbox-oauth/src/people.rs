@@ -1,9 +1,10 @@
 //! People: their accounts, their passwords, their app passwords.
 
+use crate::principal::Rights;
 use crate::rows::{self, AppRow, GrantRow, Kind, PasswordRow};
 use crate::{
-    Act, AppPassword, Credential, Deed, Identity, IdentityError, Passwords, Principal, Refusal, RefusalKind,
-    Result, Secret, Service, opaque,
+    Act, AppPassword, Credential, Deed, Identity, IdentityError, Passwords, Principal, Refusal,
+    RefusalKind, Result, Secret, Service, opaque,
 };
 use pillarbox_store::mail::{AccountId, Millis, Naming, Rows, StoreError};
 use std::sync::Arc;
@@ -275,6 +276,7 @@ impl Identity {
             credential: Credential::AppPassword(id.into()),
             app: Some(row.name.into()),
             until: None,
+            rights: Rights::default(),
         })
     }
 
@@ -340,6 +342,7 @@ impl Identity {
             credential: Credential::Password,
             app: None,
             until: None,
+            rights: Rights::default(),
         })
     }
 

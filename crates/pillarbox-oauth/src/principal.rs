@@ -50,6 +50,18 @@ pub enum Service {
     Web,
 }
 
+impl Service {
+    /// For causes that people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Imap => "IMAP",
+            Self::Pop3 => "POP",
+            Self::Submission => "sending",
+            Self::Web => "the web pages",
+        }
+    }
+}
+
 /// Somebody whose credential was checked. Only this crate makes one.
 #[derive(Clone, Debug)]
 pub struct Principal {
@@ -58,6 +70,16 @@ pub struct Principal {
     pub(crate) credential: Credential,
     pub(crate) app: Option<Arc<str>>,
     pub(crate) until: Option<Millis>,
+    pub(crate) rights: Rights,
+}
+
+/// How a principal's rights differ from the usual ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rights {
+    pub read_only: bool,
+    /// When the person signed in, in a web session.
+    pub signed_in: Option<Millis>,
+    pub sees_hidden: bool,
 }
 
 impl Principal {
@@ -76,6 +98,19 @@ impl Principal {
     /// The OAuth client's or app password's name, for people.
     pub fn app(&self) -> Option<&Arc<str>> {
         self.app.as_ref()
+    }
+    /// Whether it may change anything. If not, IMAP opens mailboxes read-only and POP removes nothing.
+    pub fn may_write(&self) -> bool {
+        !self.rights.read_only
+    }
+    /// Whether IMAP shows labels that the account hides from IMAP, and whole mailboxes whatever their limit (scope
+    /// `gmail.imap_admin`).
+    pub fn sees_hidden(&self) -> bool {
+        self.rights.sees_hidden
+    }
+    /// When the person signed in; known of web sessions only.
+    pub fn signed_in(&self) -> Option<Millis> {
+        self.rights.signed_in
     }
     /// When its authority ends by itself (a token's `exp`); None is no limit of its own.
     pub fn until(&self) -> Option<Millis> {

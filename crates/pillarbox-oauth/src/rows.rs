@@ -2,6 +2,8 @@
 //!
 //! All keys begin with [`SPACE`]; the second byte says what the row is.
 
+use crate::assertion::VerifyKey;
+use crate::client::{ClientKind, Status};
 use crate::{IdentityError, Result};
 use pillarbox_store::mail::{Millis, Rows};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -40,6 +42,10 @@ pub(crate) enum Kind {
     Factor,
     /// Sign-ins that wait for their second factor, by hash.
     Half,
+    /// Registered clients by id (an account of their own).
+    Client,
+    /// Pushed authorization requests by hash (an account of their own).
+    Pushed,
 }
 
 impl Kind {
@@ -59,6 +65,8 @@ impl Kind {
             Self::Invite => b'i',
             Self::Factor => b'f',
             Self::Half => b'h',
+            Self::Client => b'l',
+            Self::Pushed => b'q',
         }
     }
 
@@ -138,6 +146,9 @@ pub(crate) struct GrantRow {
     pub ends: Millis,
     /// Hash of the one refresh token that is good now.
     pub refresh: Option<[u8; 32]>,
+    /// When refresh tokens end even if they are used.
+    #[serde(default)]
+    pub refresh_ends: Option<Millis>,
     pub revoked: Option<Millis>,
 }
 
@@ -156,6 +167,9 @@ pub(crate) struct CodeRow {
     pub scope: String,
     pub challenge: Option<String>,
     pub nonce: Option<String>,
+    /// When the person signed in, if the client wants to know.
+    #[serde(default)]
+    pub auth_time: Option<Millis>,
     /// Whether it gives a refresh token.
     pub refresh: bool,
     /// When the person signed in or agreed.
@@ -227,4 +241,39 @@ impl DeviceRow {
     pub(crate) fn is_waiting(&self, now: Millis) -> bool {
         self.ends > now && matches!(self.state, DeviceState::Waiting)
     }
+}
+
+/// A registered client.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ClientRow {
+    pub name: String,
+    pub kind: ClientKind,
+    pub secrets: Vec<SecretRow>,
+    pub redirects: Vec<String>,
+    pub registered_by: String,
+    pub registered: Millis,
+    /// If only some may use it.
+    pub testers: Option<Vec<String>>,
+    pub keys: Vec<VerifyKey>,
+    /// As scopes go over the wire.
+    pub delegated: String,
+    pub introspects: bool,
+    pub status: Status,
+}
+
+/// One secret of a client: random, so a plain hash is enough.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SecretRow {
+    pub hash: [u8; 32],
+    pub created: Millis,
+    /// When it ends, if another has taken over.
+    pub until: Option<Millis>,
+}
+
+/// A pushed authorization request.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct PushedRow {
+    pub client: String,
+    pub params: Vec<(String, String)>,
+    pub ends: Millis,
 }

@@ -1,10 +1,11 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
-use crate::{Client, Identity, Scope, Scopes, Secret};
+use crate::{Client, Identity, Principal, Scope, Scopes, Secret};
+use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
+/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8707 §2, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // each is the code of its name
 pub enum ErrorCode {
@@ -28,6 +29,7 @@ pub enum ErrorCode {
     AuthorizationPending,
     SlowDown,
     ExpiredToken,
+    InvalidTarget,
 }
 
 impl ErrorCode {
@@ -54,6 +56,7 @@ impl ErrorCode {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::InvalidTarget => "invalid_target",
         }
     }
 }
@@ -83,6 +86,8 @@ pub struct AuthorizationRequest {
     pub(crate) offline: bool,
     pub(crate) prompt: Prompt,
     pub(crate) login_hint: Option<String>,
+    pub(crate) max_age: Option<Millis>,
+    pub(crate) include_granted: bool,
 }
 
 impl AuthorizationRequest {
@@ -101,6 +106,12 @@ impl AuthorizationRequest {
     /// What to ask the person.
     pub fn prompt(&self) -> Prompt {
         self.prompt
+    }
+    /// Whether the person signed in too long ago for this client (OpenID Connect Core §3.1.2.1, `max_age`).
+    pub fn wants_a_new_sign_in(&self, person: &Principal, now: Millis) -> bool {
+        let signed_in = person.signed_in();
+        self.max_age
+            .is_some_and(|age| signed_in.is_none_or(|then| then.saturating_add(age) < now))
     }
     /// Whose account the client expects.
     pub fn login_hint(&self) -> Option<&str> {
@@ -234,6 +245,8 @@ pub struct Metadata {
     pub device_authorization_endpoint: String,
     pub token_endpoint: String,
     pub userinfo_endpoint: String,
+    pub introspection_endpoint: String,
+    pub pushed_authorization_request_endpoint: String,
     pub revocation_endpoint: String,
     pub jwks_uri: String,
     pub response_types_supported: &'static [&'static str],
@@ -241,9 +254,10 @@ pub struct Metadata {
     pub grant_types_supported: &'static [&'static str],
     pub subject_types_supported: &'static [&'static str],
     pub id_token_signing_alg_values_supported: &'static [&'static str],
-    pub scopes_supported: [&'static str; 4],
+    pub scopes_supported: [&'static str; 8],
     pub token_endpoint_auth_methods_supported: &'static [&'static str],
     pub revocation_endpoint_auth_methods_supported: &'static [&'static str],
+    pub introspection_endpoint_auth_methods_supported: &'static [&'static str],
     pub claims_supported: &'static [&'static str],
     pub code_challenge_methods_supported: &'static [&'static str],
     pub prompt_values_supported: &'static [&'static str],
@@ -268,6 +282,8 @@ impl Identity {
             device_authorization_endpoint: at("/device/code"),
             token_endpoint: at("/token"),
             userinfo_endpoint: at("/v1/userinfo"),
+            introspection_endpoint: at("/introspect"),
+            pushed_authorization_request_endpoint: at("/par"),
             revocation_endpoint: at("/revoke"),
             jwks_uri: at("/oauth2/v3/certs"),
             response_types_supported: &["code"],
@@ -276,10 +292,12 @@ impl Identity {
                 "authorization_code",
                 "refresh_token",
                 "urn:ietf:params:oauth:grant-type:device_code",
+                "urn:ietf:params:oauth:grant-type:jwt-bearer",
+                "client_credentials",
             ],
             subject_types_supported: &["public"],
             id_token_signing_alg_values_supported: &["RS256"],
-            scopes_supported: Scope::ALL.map(Scope::name),
+            scopes_supported: Scope::OF_PEOPLE.map(Scope::name),
             token_endpoint_auth_methods_supported: &[
                 "client_secret_post",
                 "client_secret_basic",
@@ -290,12 +308,17 @@ impl Identity {
                 "client_secret_basic",
                 "none",
             ],
+            introspection_endpoint_auth_methods_supported: &[
+                "client_secret_post",
+                "client_secret_basic",
+            ],
             claims_supported: &[
                 "iss",
                 "sub",
                 "aud",
                 "azp",
                 "exp",
+                "auth_time",
                 "iat",
                 "email",
                 "email_verified",

@@ -1,6 +1,7 @@
 //! Web sessions: a random text in a cookie, its hash in the account's rows.
 
 use crate::opaque::{self, Kind as Text};
+use crate::principal::Rights;
 use crate::rows::{self, Kind, SessionRow};
 use crate::{
     Credential, Identity, IdentityError, Principal, Refusal, RefusalKind, Result, Secret, Service,
@@ -83,6 +84,10 @@ impl Identity {
             credential: Credential::Password,
             app: None,
             until: Some(row.ends),
+            rights: Rights {
+                signed_in: Some(row.created),
+                ..Rights::default()
+            },
         })
     }
 

@@ -2,8 +2,9 @@
 //!
 //! What was read is kept until the account's version moves, so a sign-in with a token costs one signature and no read.
 
+use crate::principal::Rights;
 use crate::rows::{self, GrantRow, Kind};
-use crate::scope::Scope;
+use crate::scope::{Access, Scope};
 use crate::words::ago;
 use crate::{Credential, Identity, Principal, Refusal, RefusalKind, Scopes, Service, access};
 use pillarbox_store::mail::{AccountId, Millis, PopWindow, StoreError, Version};
@@ -222,11 +223,17 @@ impl Identity {
         if service == Service::Web {
             return Err(Refusal::invalid("the web pages take no bearer tokens"));
         }
-        if !Scopes::parse_known(&claims.scope).has(Scope::Mail) {
+        let scopes = Scopes::parse_known(&claims.scope);
+        let Some(access) = scopes.opens(service) else {
             return Err(Refusal::invalid(format!(
-                "scope {:?} is not enough for mail",
-                claims.scope
+                "scope {:?} is not enough for {}",
+                claims.scope,
+                service.name()
             )));
+        };
+        if self.client(&claims.client_id).is_none() {
+            let cause = format!("the program {} is no longer registered", claims.client_id);
+            return Err(Refusal::invalid(cause));
         }
         standing.allows(service)?;
         Ok(Principal {
@@ -238,6 +245,11 @@ impl Identity {
             },
             app: Some(self.app_name(&claims.client_id)),
             until: Some(claims.exp.saturating_mul(1000)),
+            rights: Rights {
+                read_only: access == Access::Read,
+                signed_in: None,
+                sees_hidden: service == Service::Imap && scopes.has(Scope::ImapAdmin),
+            },
         })
     }
 }

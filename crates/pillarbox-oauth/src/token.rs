@@ -1,7 +1,7 @@
 //! The token, revocation and user info endpoints (RFC 6749 §3.2, RFC 7009, OpenID Connect Core §5.3; wire §7.3, §7.6).
 
 use crate::authorize::{Params, code_key};
-use crate::client::{Client, ClientKind};
+use crate::client::{Client, ClientKind, Status};
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
@@ -23,9 +23,9 @@ enum GrantType {
     RefreshToken,
     /// RFC 8628.
     DeviceCode,
-    /// RFC 7523 (service accounts), not offered yet.
+    /// RFC 7523 (service accounts).
     JwtBearer,
-    /// Administration, not offered yet.
+    /// Administration.
     ClientCredentials,
 }
 
@@ -93,13 +93,27 @@ impl Identity {
     ) -> Result<TokenResponse> {
         let params = checked(params)?;
         let grant_type = required(&params, "grant_type")?;
-        let client = self.authenticate(basic, &params)?;
-        match GrantType::parse(grant_type) {
+        let grant_type = GrantType::parse(grant_type);
+        if grant_type == Some(GrantType::JwtBearer) {
+            // The assertion proves who speaks (RFC 7521 §4.1); credentials beside it must be right.
+            self.know_clients().await?;
+            if basic.is_some() || params.get("client_secret").is_some() {
+                self.authenticate(basic, &params, now).await?;
+            }
+            return self.redeem_assertion(&params, now).await;
+        }
+        let client = self.authenticate(basic, &params, now).await?;
+        if let Some(text) = self.unknown_resource(&params) {
+            return Err(TokenError::new(ErrorCode::InvalidTarget, text));
+        }
+        match grant_type {
             Some(GrantType::AuthorizationCode) => self.redeem_code(&client, &params, now).await,
             Some(GrantType::RefreshToken) => self.refresh(&client, &params, now).await,
             Some(GrantType::DeviceCode) => self.redeem_device(&client, &params, now).await,
-            Some(GrantType::JwtBearer | GrantType::ClientCredentials) | None => {
-                let text = "This grant type is not offered; the discovery document lists those that are.";
+            Some(GrantType::ClientCredentials) => self.administration_token(&client, &params, now),
+            Some(GrantType::JwtBearer) | None => {
+                let text =
+                    "This grant type is not offered; the discovery document lists those that are.";
                 Err(TokenError::new(ErrorCode::UnsupportedGrantType, text))
             }
         }
@@ -119,7 +133,7 @@ impl Identity {
         let params = checked(params)?;
         let token = required(&params, "token")?;
         let client = match basic.is_some() || params.get("client_id").is_some() {
-            true => Some(self.authenticate(basic, &params)?),
+            true => Some(self.authenticate(basic, &params, now).await?),
             false => None,
         };
         let config = &self.inner.config;
@@ -182,10 +196,11 @@ impl Identity {
 
     /// Which client speaks (RFC 6749 §2.3). A public client's secret, which some libraries send, proves nothing and is
     /// not looked at.
-    pub(crate) fn authenticate(
+    pub(crate) async fn authenticate(
         &self,
         basic: Option<BasicAuth>,
         params: &Params<'_>,
+        now: Millis,
     ) -> Result<Arc<Client>> {
         let posted = params.get("client_secret");
         if basic.is_some() && posted.is_some() {
@@ -217,17 +232,21 @@ impl Identity {
                 "The client is unknown or its secret is wrong.",
             )
         };
+        self.know_clients().await?;
         let client = self.client(id).ok_or_else(unknown)?;
-        if let Some(secret) = &client.secret {
+        if client.is_confidential() {
             let offered = header_secret
                 .as_ref()
                 .map(Secret::expose)
                 .or(posted)
                 .ok_or_else(unknown)?;
-            // Hashes, so that not even the length shows.
-            if !opaque::same(&opaque::hash(secret.expose()), &opaque::hash(offered)) {
+            if !client.proves(offered, now) {
                 return Err(unknown());
             }
+        }
+        if client.status != Status::Active {
+            let text = "The administrator has not approved this client yet.";
+            return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
         }
         Ok(client)
     }
@@ -250,6 +269,7 @@ impl Identity {
         let refresh = opaque::new_refresh(&self.inner.keys, &account, &grant, &self.inner.random);
         let refresh_hash = opaque::hash(refresh.expose());
         let ends = after(now, self.inner.config.token_lifetime);
+        let refresh_ends = client.refresh_ends(now);
         let (client_id, new_grant) = (client.id.to_string(), grant.clone());
         let redeem = move |rows: &mut Rows| {
             let Some(mut row) = rows::read::<CodeRow>(rows, &key)? else {
@@ -282,32 +302,38 @@ impl Identity {
                 used: now,
                 ends,
                 refresh: row.refresh.then_some(refresh_hash),
+                refresh_ends,
                 revoked: None,
             };
-            add_grant(rows, &new_grant, &given, now)?;
-            Ok::<_, IdentityError>(Redeemed::Good(row))
+            let evicted = add_grant(rows, &new_grant, &given, now)?;
+            Ok::<_, IdentityError>(Redeemed::Good((row, evicted)))
         };
         // A made-up code of an account that does not exist must not make it.
         let handle = self.inner.store.account(&account);
         if handle.get(&code_prefix).await.ok().flatten().is_none() {
             return Err(invalid_grant());
         }
-        let row = match handle.update(&[&code_prefix, &grants], redeem).await? {
-            Redeemed::Good(row) => row,
+        let (row, evicted) = match handle.update(&[&code_prefix, &grants], redeem).await? {
+            Redeemed::Good(good) => good,
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
                 let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
-                self.record(&account, act.detail("its code came twice: somebody else may have seen it"));
+                self.record(
+                    &account,
+                    act.detail("its code came twice: somebody else may have seen it"),
+                );
                 return Err(invalid_grant());
             }
         };
+        self.announce_evicted(&account, evicted);
         let issue = Issue {
             account: &account,
             client,
             grant: &grant,
             scopes: Scopes::parse_known(&row.scope),
             nonce: row.nonce.as_deref(),
+            auth_time: row.auth_time,
             refresh: row.refresh.then_some(refresh),
         };
         self.issue(issue, now).await
@@ -345,7 +371,8 @@ impl Identity {
                 end_grant(rows, &key, now)?;
                 return Ok(Redeemed::Reused(named.clone()));
             }
-            if row.used.saturating_add(unused) <= now {
+            let over = row.refresh_ends.is_some_and(|ends| ends <= now);
+            if over || row.used.saturating_add(unused) <= now {
                 return Ok(Redeemed::Refused(invalid_grant()));
             }
             let granted = Scopes::parse_known(&row.scope);
@@ -375,7 +402,10 @@ impl Identity {
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
                 let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
-                self.record(&account, act.detail("an old refresh token came again: two hold it, one of them took it"));
+                self.record(
+                    &account,
+                    act.detail("an old refresh token came again: two hold it, one of them took it"),
+                );
                 return Err(invalid_grant());
             }
         };
@@ -385,6 +415,7 @@ impl Identity {
             grant: &grant,
             scopes,
             nonce: None,
+            auth_time: None,
             refresh: next,
         };
         self.issue(issue, now).await
@@ -429,6 +460,9 @@ impl Identity {
                     claims["email"] = json!(*standing.address);
                     claims["email_verified"] = json!(true);
                 }
+                if let Some(time) = new.auth_time {
+                    claims["auth_time"] = json!(time.div_euclid(1000));
+                }
                 if let Some(nonce) = new.nonce {
                     claims["nonce"] = json!(nonce);
                 }
@@ -453,6 +487,8 @@ pub(crate) struct Issue<'a> {
     pub grant: &'a str,
     pub scopes: Scopes,
     pub nonce: Option<&'a str>,
+    /// When the person signed in, if the client asked.
+    pub auth_time: Option<Millis>,
     pub refresh: Option<Secret>,
 }
 
@@ -476,13 +512,23 @@ fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(),
     }
 }
 
+/// Scopes that a person can grant.
 pub(crate) fn read_scopes(text: &str) -> Result<Scopes> {
+    read_with(text, Scope::parse_of_people)
+}
+
+/// Any scopes.
+pub(crate) fn read_any_scopes(text: &str) -> Result<Scopes> {
+    read_with(text, Scope::parse)
+}
+
+fn read_with(text: &str, read: fn(&str) -> Option<Scope>) -> Result<Scopes> {
     let mut scopes = Scopes::default();
     for word in text
         .split(' ')
         .filter(|word| !word.is_empty() && *word != "offline_access")
     {
-        let scope = Scope::parse(word).ok_or_else(|| {
+        let scope = read(word).ok_or_else(|| {
             TokenError::new(
                 ErrorCode::InvalidScope,
                 format!("scope {word:?} is not known"),

@@ -1,17 +1,20 @@
 //! The authorization endpoint and the consent page behind it.
 
 use crate::pages::{failed, go, message, show};
-use crate::{App, Site, form, headers, session};
+use crate::{App, Site, dates, form, headers, session};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use pillarbox_oauth::{
     AuthorizationError, AuthorizationRequest, ErrorCode, Principal, Scope, Scopes, is_loopback,
 };
 use url::Url;
+
+/// Longest request by POST, in bytes: it becomes an address.
+const POSTED_BYTES_MAX: usize = 8 * 1024;
 
 /// What is asked, for the browser or for a device elsewhere.
 #[derive(Template)]
@@ -23,6 +26,10 @@ pub(crate) struct Consent<'a> {
     pub other_hint: Option<&'a str>,
     pub scopes: Vec<&'static str>,
     pub registered_by: &'a str,
+    /// In words, if known.
+    pub since: Option<String>,
+    /// Only people on a list may use it, and its grants end after a week.
+    pub testing: bool,
     /// The code another device shows.
     pub device: Option<&'a str>,
     /// Where the answer goes.
@@ -52,7 +59,8 @@ pub(crate) async fn authorize(
     let prompt = request.prompt();
     let refuse = |code, text: &str| refused(&app, app.web.identity.refuse(&request, code, text));
     let person = session::person(&app, &headers).await;
-    let Some(person) = person.filter(|_| !prompt.login) else {
+    let recent = |person: &Principal| !request.wants_a_new_sign_in(person, app.now());
+    let Some(person) = person.filter(|person| !prompt.login && recent(person)) else {
         if prompt.none {
             return refuse(ErrorCode::LoginRequired, "Nobody is signed in.");
         }
@@ -60,6 +68,9 @@ pub(crate) async fn authorize(
         let then = form::print(&without_login(pairs));
         return go(&format!("/signin?then={}", form::encode(&then)));
     };
+    if let Some(error) = app.web.identity.not_admitted(&request, &person) {
+        return refused(&app, error);
+    }
     match app
         .web
         .identity
@@ -73,6 +84,16 @@ pub(crate) async fn authorize(
         Ok(true) => ask(&app, &request, &person, &form::print(&pairs)).await,
         Ok(false) => approve(&app, &request, &person).await,
     }
+}
+
+/// The same by POST (OpenID Connect Core §3.1.2.1). A form of another site brings no cookie, so the browser is sent on to
+/// ask again by itself.
+pub(crate) async fn authorize_by_post(body: Bytes) -> Response {
+    if body.len() > POSTED_BYTES_MAX {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    let pairs = form::read(&body);
+    go(&format!("/o/oauth2/v2/auth?{}", form::print(&pairs)))
 }
 
 /// Allow or Cancel.
@@ -133,6 +154,8 @@ async fn ask(
         other_hint,
         scopes: in_words(request.scopes(), request.offline()),
         registered_by: &client.registered_by,
+        since: client.registered.map(dates::day),
+        testing: client.is_testing(),
         device: None,
         action: "/consent",
         next: Some(next_in_words(request.redirect_uri())),
@@ -150,8 +173,23 @@ async fn ask(
 pub(crate) fn in_words(scopes: Scopes, offline: bool) -> Vec<&'static str> {
     let mut lines = Vec::new();
     // What weighs most comes first.
-    if scopes.has(Scope::Mail) {
-        lines.extend(["Read, write and delete all your mail", "Send mail as you"]);
+    let mail = scopes.has(Scope::Mail);
+    let fetch = "Fetch the mail in your inbox, and delete it";
+    for (granted, line) in [
+        (
+            mail || scopes.has(Scope::Imap),
+            "Read, write and delete all your mail",
+        ),
+        (!mail && scopes.has(Scope::Pop), fetch),
+        (mail || scopes.has(Scope::Smtp), "Send mail as you"),
+        (
+            !mail && scopes.has(Scope::Read),
+            "Read all your mail, and change nothing",
+        ),
+    ] {
+        if granted {
+            lines.push(line);
+        }
     }
     for (scope, line) in [
         (Scope::OpenId, "Know that it is you who signs in"),

@@ -2,7 +2,7 @@
 
 use crate::consent::{Consent, in_words};
 use crate::pages::{failed, go, identity_for, message, show};
-use crate::{App, Peer, Site, endpoints, form, session};
+use crate::{App, Peer, Site, dates, endpoints, form, session};
 use askama::Template;
 use axum::Json;
 use axum::body::Bytes;
@@ -82,6 +82,7 @@ pub(crate) async fn ask(
         .device_request(typed, app.now())
         .await
     {
+        Ok(request) if !request.client().admits(person.address()) => not_admitted(&app),
         Ok(request) => consent(&app, &request, &person),
         Err(refusal) => refused(&app, refusal, typed),
     }
@@ -106,6 +107,7 @@ pub(crate) async fn answer(
         Err(refusal) => return refused(&app, refusal, typed),
     };
     let allow = form::get(&form, "answer") == "allow";
+    let allow = allow && request.client().admits(person.address());
     // Another tab may have switched accounts: what is allowed must be what the page said.
     if allow && form::get(&form, "account") != &**person.address() {
         return consent(&app, &request, &person);
@@ -136,6 +138,22 @@ fn done(app: &App, request: &DeviceRequest, allow: bool) -> Response {
     message(app, StatusCode::OK, title, &lines, None)
 }
 
+/// A program that is being tried out, and somebody who is not on its list.
+fn not_admitted(app: &App) -> Response {
+    let lines = [
+        "This program is being tried out, and you are not on the list of those who may use it.",
+        "Nothing was allowed. Its author can add you.",
+    ];
+    let title = "You cannot go on from here";
+    message(
+        app,
+        StatusCode::FORBIDDEN,
+        title,
+        &lines,
+        Some("access_denied"),
+    )
+}
+
 fn sign_in_first(typed: &str) -> Response {
     let then = form::print(&[("user_code".to_owned(), typed.to_owned())]);
     go(&format!("/signin?then={}", form::encode(&then)))
@@ -151,6 +169,8 @@ fn consent(app: &App, request: &DeviceRequest, person: &Principal) -> Response {
         other_hint: None,
         scopes: in_words(request.scopes(), true),
         registered_by: &client.registered_by,
+        since: client.registered.map(dates::day),
+        testing: client.is_testing(),
         device: Some(request.user_code()),
         action: "/device/consent",
         next: None,

@@ -44,6 +44,34 @@ pub(crate) async fn revoke(State(app): State<App>, headers: HeaderMap, body: Byt
     }
 }
 
+pub(crate) async fn introspect(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let answer = async {
+        let (basic, params) = read(&headers, &body)?;
+        app.web.identity.introspect(basic, &params, app.now()).await
+    };
+    match answer.await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(error) => refuse(error, "Basic"),
+    }
+}
+
+/// Pushed authorization requests (RFC 9126 §2).
+pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+    let answer = async {
+        let (basic, params) = read(&headers, &body)?;
+        let identity = &app.web.identity;
+        identity.push_request(basic, &params, app.now()).await
+    };
+    match answer.await {
+        Ok(answer) => (StatusCode::CREATED, Json(answer)).into_response(),
+        Err(error) => refuse(error, "Basic"),
+    }
+}
+
 pub(crate) async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Response {
     let line = headers
         .get(AUTHORIZATION)

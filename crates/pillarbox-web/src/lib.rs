@@ -6,6 +6,7 @@
 
 mod autoconfig;
 mod consent;
+mod dates;
 mod device;
 mod endpoints;
 mod factor;
@@ -124,13 +125,21 @@ pub fn router(web: Web) -> Router {
     let app = Arc::new(Inner { web, site });
     Router::new()
         .route("/", get(pages::home))
-        .route("/o/oauth2/v2/auth", get(consent::authorize))
-        .route("/o/oauth2/auth", get(consent::authorize))
+        .route(
+            "/o/oauth2/v2/auth",
+            get(consent::authorize).post(consent::authorize_by_post),
+        )
+        .route(
+            "/o/oauth2/auth",
+            get(consent::authorize).post(consent::authorize_by_post),
+        )
         .merge(own_forms)
         .route("/token", post(endpoints::token))
         .route("/o/oauth2/token", post(endpoints::token))
         .route("/device/code", post(device::code))
         .route("/revoke", post(endpoints::revoke))
+        .route("/introspect", post(endpoints::introspect))
+        .route("/par", post(endpoints::push))
         .route(
             "/v1/userinfo",
             get(endpoints::userinfo).post(endpoints::userinfo),

@@ -16,8 +16,10 @@ use serde_json::Value;
 use std::sync::Arc;
 use tower::ServiceExt as _;
 
+mod clients;
 mod device;
 mod factor;
+mod requests;
 
 const NOW: Millis = 1_795_219_200_000;
 const ADA: &str = "ada@example.test";
@@ -534,11 +536,8 @@ async fn every_answer_carries_its_headers() {
 #[tokio::test]
 async fn names_are_text_not_markup() {
     let evil = "<script>alert(1)</script>\"'&";
-    let client = Client {
-        name: evil.into(),
-        registered_by: evil.into(),
-        ..Client::development().remove(0)
-    };
+    let mut client = Client::development().remove(0);
+    (client.name, client.registered_by) = (evil.into(), evil.into());
     let mut browser = Browser::with(vec![client], true).await;
     browser.sign_in("").await;
     let hint = "\"><img src=x onerror=alert(1)>";

@@ -184,16 +184,12 @@ async fn scopes_have_several_spellings() {
 
 fn client(redirects: &[&str]) -> Client {
     Client {
-        id: "app".into(),
-        name: "App".into(),
-        kind: ClientKind::Web,
         secret: Some(Secret::new("s")),
         redirects: redirects
             .iter()
             .map(|text| Redirect::Exact(Url::parse(text).unwrap()))
             .collect(),
-        registered_by: "a test".into(),
-        registered: None,
+        ..Client::new("app", "App", ClientKind::Web, "a test")
     }
 }
 

@@ -109,7 +109,7 @@ async fn broken_tokens_are_made_on_purpose() {
         .await;
     assert_eq!(
         cause(&house, ADA, &weak, NOW).await,
-        "scope \"openid email\" is not enough for mail"
+        "scope \"openid email\" is not enough for IMAP"
     );
     let alias = house
         .mint(Mint {

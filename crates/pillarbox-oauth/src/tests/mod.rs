@@ -2,12 +2,15 @@
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 
 mod activity;
+mod assertions;
 mod attacks;
 mod authorization;
+mod clients;
 mod credentials;
-mod factor;
-mod scram;
 mod device;
+mod factor;
+mod requests;
+mod scram;
 mod tokens;
 
 use crate::{Client, Hashing, Identity, IdentityConfig, Principal, Random};

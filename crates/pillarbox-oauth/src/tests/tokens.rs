@@ -209,17 +209,14 @@ async fn a_code_is_bound_to_client_address_and_verifier() {
         (("code", "c~b2F1dGgvaXNzdWVy~AAAA"), "invalid_grant"),
         (("grant_type", ""), "invalid_request"),
         (("grant_type", "password"), "unsupported_grant_type"),
-        (
-            ("grant_type", "client_credentials"),
-            "unsupported_grant_type",
-        ),
+        (("grant_type", "client_credentials"), "unauthorized_client"),
         (
             ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
             "invalid_request",
         ),
         (
             ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
-            "unsupported_grant_type",
+            "invalid_request",
         ),
     ] {
         assert_eq!(

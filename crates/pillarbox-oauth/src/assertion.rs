@@ -1,0 +1,481 @@
+//! Service accounts (RFC 7521, RFC 7523 §2.1 and §3; wire §7.5): a program signs with its own key that it acts for a mailbox,
+//! and gets an access token for it, as far as the administrator has delegated that, per client and scope.
+//!
+//! Deliberately absent: refresh tokens (the program can sign again), keys fetched from an address (`jwks_uri`: a server that
+//! can be told where to call is a tool of others), and HMAC, which would make every checker a signer.
+
+use crate::authorize::Params;
+use crate::client::{Client, ClientKind, Status};
+use crate::grants::{add_grant, after};
+use crate::rows::{self, GrantRow, Kind};
+use crate::server::{ErrorCode, TokenError, TokenResponse};
+use crate::token::{Issue, required};
+use crate::{Identity, IdentityError, Result as Done, Scope, Scopes};
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RsaKeyPair, VerificationAlgorithm,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
+use pillarbox_store::mail::{AccountId, Millis, Rows};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Longest assertion looked at, in bytes.
+const ASSERTION_BYTES_MAX: usize = 8 * 1024;
+/// Longest life of an assertion, in seconds (wire §7.5).
+const LIFE_S_MAX: i64 = 3600;
+/// How much the signer's clock may differ from ours, in seconds.
+const SKEW_S: i64 = 60;
+/// Most `jti`s remembered, each until its assertion ends.
+const SEEN_MAX: usize = 20_000;
+/// Longest `jti`, in bytes.
+const JTI_BYTES_MAX: usize = 256;
+/// Most keys of one client: some of them overlap while they are rotated.
+const KEYS_MAX: usize = 10;
+/// Longest text with keys, in bytes.
+const KEYS_BYTES_MAX: usize = 64 * 1024;
+
+/// How a key signs. A property of the key, never of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeyAlgorithm {
+    /// RSA with SHA-256, 2048 to 8192 bits.
+    RS256,
+    /// ECDSA on P-256 with SHA-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+}
+
+impl KeyAlgorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::RS256 => "RS256",
+            Self::ES256 => "ES256",
+            Self::EdDSA => "EdDSA",
+        }
+    }
+
+    fn verifier(self) -> &'static dyn VerificationAlgorithm {
+        match self {
+            Self::RS256 => &RSA_PKCS1_2048_8192_SHA256,
+            Self::ES256 => &ECDSA_P256_SHA256_FIXED,
+            Self::EdDSA => &ED25519,
+        }
+    }
+}
+
+/// A public key that a client registered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyKey {
+    /// Its name, if it has one.
+    pub kid: Option<String>,
+    /// How it signs.
+    pub algorithm: KeyAlgorithm,
+    /// In base64: SubjectPublicKeyInfo, or the key as the algorithm writes it.
+    key: String,
+}
+
+impl VerifyKey {
+    /// Reads public keys: PEM blocks, one JWK, or a JWKS. Private parts are refused: nobody should have sent them.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadClient`] with the reason.
+    pub fn read_all(text: &str) -> Done<Vec<Self>> {
+        if text.len() > KEYS_BYTES_MAX {
+            return Err(bad("more than 64 kB of keys"));
+        }
+        let keys = match serde_json::from_str::<Value>(text) {
+            Ok(json) => match json.get("keys").and_then(Value::as_array) {
+                Some(keys) => keys.iter().map(read_jwk).collect::<Done<Vec<_>>>()?,
+                None => vec![read_jwk(&json)?],
+            },
+            Err(_) => read_pem(text)?,
+        };
+        if keys.is_empty() || keys.len() > KEYS_MAX {
+            return Err(bad(
+                "between one and ten public keys are needed, as PEM or JWKS",
+            ));
+        }
+        Ok(keys)
+    }
+
+    /// Makes an RSA key: the public half, and the private one as PKCS#8 in PEM, which is kept nowhere.
+    ///
+    /// # Errors
+    /// [`IdentityError::Broken`] random source.
+    pub async fn generate(kid: String) -> Done<(Self, crate::Secret)> {
+        let made = tokio::task::spawn_blocking(|| {
+            let pair = RsaKeyPair::generate(KeySize::Rsa2048).ok()?;
+            let der: Pkcs8V1Der<'_> = pair.as_der().ok()?;
+            Some((der.as_ref().to_vec(), pair.public_key().as_ref().to_vec()))
+        });
+        let made = made.await.ok().flatten();
+        let (private, public) = made.ok_or(IdentityError::Broken("random source"))?;
+        let key = Self::new(Some(kid), KeyAlgorithm::RS256, &public)?;
+        let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
+        let text = STANDARD.encode(private);
+        for line in text.as_bytes().chunks(64) {
+            pem.push_str(&String::from_utf8_lossy(line));
+            pem.push('\n');
+        }
+        pem.push_str("-----END PRIVATE KEY-----\n");
+        Ok((key, crate::Secret::new(pem)))
+    }
+
+    fn new(kid: Option<String>, algorithm: KeyAlgorithm, bytes: &[u8]) -> Done<Self> {
+        ParsedPublicKey::new(algorithm.verifier(), bytes)
+            .map_err(|_| bad(format!("a {} key that cannot be used", algorithm.name())))?;
+        let key = STANDARD.encode(bytes);
+        Ok(Self {
+            kid,
+            algorithm,
+            key,
+        })
+    }
+
+    fn fits(&self, message: &str, signature: &[u8]) -> bool {
+        let bytes = STANDARD.decode(&self.key).unwrap_or_default();
+        let key = ParsedPublicKey::new(self.algorithm.verifier(), bytes);
+        key.is_ok_and(|key| key.verify_sig(message.as_bytes(), signature).is_ok())
+    }
+}
+
+fn bad(text: impl Into<String>) -> IdentityError {
+    IdentityError::BadClient(text.into())
+}
+
+fn read_pem(text: &str) -> Done<Vec<VerifyKey>> {
+    const BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
+    if text.contains("PRIVATE KEY-----") {
+        return Err(bad(
+            "this is a private key: keep it, and register its public half",
+        ));
+    }
+    let mut keys = Vec::new();
+    for block in text.split(BEGIN).skip(1) {
+        let (body, _) = block
+            .split_once("-----END PUBLIC KEY-----")
+            .ok_or_else(|| bad("a PEM block without its end"))?;
+        let body: String = body.split_whitespace().collect();
+        let der = STANDARD
+            .decode(body)
+            .map_err(|_| bad("PEM that is not base64"))?;
+        let has = |oid: &[u8]| der.windows(oid.len()).take(32).any(|window| window == oid);
+        let algorithm = if has(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01]) {
+            KeyAlgorithm::RS256
+        } else if has(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) {
+            KeyAlgorithm::ES256
+        } else if has(&[0x2b, 0x65, 0x70]) {
+            KeyAlgorithm::EdDSA
+        } else {
+            return Err(bad("keys are RSA, P-256 or Ed25519"));
+        };
+        keys.push(VerifyKey::new(None, algorithm, &der)?);
+    }
+    Ok(keys)
+}
+
+/// RFC 7517 §4, RFC 7518 §6, RFC 8037 §2.
+fn read_jwk(jwk: &Value) -> Done<VerifyKey> {
+    if ["d", "p", "q", "k"]
+        .iter()
+        .any(|name| jwk.get(name).is_some())
+    {
+        return Err(bad(
+            "this is a private key: keep it, and register its public half",
+        ));
+    }
+    let text = |name: &str| jwk.get(name).and_then(Value::as_str);
+    let bytes = |name: &str| {
+        let bytes = BASE64.decode(text(name).unwrap_or_default());
+        bytes.map_err(|_| bad(format!("JWK member {name} is not base64url")))
+    };
+    let (algorithm, key) = match (text("kty"), text("crv")) {
+        (Some("RSA"), _) => (KeyAlgorithm::RS256, rsa_der(&bytes("n")?, &bytes("e")?)),
+        (Some("EC"), Some("P-256")) => {
+            let point = [&[4], &*bytes("x")?, &*bytes("y")?].concat();
+            (KeyAlgorithm::ES256, point)
+        }
+        (Some("OKP"), Some("Ed25519")) => (KeyAlgorithm::EdDSA, bytes("x")?),
+        _ => return Err(bad("keys are RSA, P-256 or Ed25519")),
+    };
+    if text("alg").is_some_and(|alg| alg != algorithm.name()) {
+        return Err(bad("keys sign with RS256, ES256 or EdDSA"));
+    }
+    VerifyKey::new(text("kid").map(str::to_owned), algorithm, &key)
+}
+
+/// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1).
+fn rsa_der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    fn element(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = body.len().to_be_bytes();
+        let digits = length.iter().skip_while(|byte| **byte == 0).copied();
+        let mut der = vec![tag];
+        match body.len() {
+            short @ 0..128 => der.push(short as u8),
+            _ => {
+                let digits: Vec<u8> = digits.collect();
+                der.push(0x80 | digits.len() as u8);
+                der.extend(digits);
+            }
+        }
+        der.extend_from_slice(body);
+        der
+    }
+    let number = |bytes: &[u8]| {
+        let first = bytes
+            .iter()
+            .position(|byte| *byte != 0)
+            .unwrap_or(bytes.len());
+        let bytes = &bytes[first..];
+        let sign: &[u8] = if bytes.first().is_none_or(|byte| *byte >= 0x80) {
+            &[0]
+        } else {
+            &[]
+        };
+        element(2, &[sign, bytes].concat())
+    };
+    element(0x30, &[number(modulus), number(exponent)].concat())
+}
+
+/// `jti`s that were used, until their assertions end. In memory: after a restart an assertion might be used once more.
+#[derive(Default)]
+pub(crate) struct Seen(Mutex<HashMap<(String, String), i64>>);
+
+impl Seen {
+    /// Whether it is the first time; false also when too many are remembered.
+    fn first(&self, client: &str, jti: &str, ends: i64, now: i64) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= SEEN_MAX {
+            seen.retain(|_, ends| *ends > now);
+        }
+        let full = seen.len() >= SEEN_MAX;
+        !full && seen.insert((client.into(), jti.into()), ends).is_none()
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default)]
+    kid: Option<String>,
+    /// Extensions that must be understood: we know none (RFC 7515 §4.1.11).
+    #[serde(default)]
+    crit: Option<Value>,
+}
+
+/// Times are Unix seconds.
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: Option<String>,
+    aud: Value,
+    exp: f64,
+    iat: Option<f64>,
+    nbf: Option<f64>,
+    jti: Option<String>,
+    scope: Option<String>,
+}
+
+type Result<T, E = TokenError> = std::result::Result<T, E>;
+
+fn invalid(text: impl AsRef<str>) -> TokenError {
+    TokenError::new(ErrorCode::InvalidGrant, text)
+}
+
+impl Identity {
+    /// The token endpoint's side (RFC 7523 §2.1).
+    pub(crate) async fn redeem_assertion(
+        &self,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
+        let (client, claims) = self.open_assertion(required(params, "assertion")?, now)?;
+        if params.get("client_id").is_some_and(|id| id != &*client.id) {
+            return Err(invalid("The assertion is another client's."));
+        }
+        let asked = claims.scope.as_deref().or(params.get("scope"));
+        let scopes = crate::token::read_any_scopes(asked.unwrap_or_default())?;
+        if !client.delegated.covers(scopes) || scopes.has(Scope::Admin) {
+            let text = "The administrator has not delegated these scopes to this client.";
+            return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
+        }
+        let whose = claims.sub.as_deref();
+        let whose = whose.ok_or_else(|| invalid("sub is missing: whose mailbox?"))?;
+        let account = self.inner.store.account_of(whose).await?;
+        let account = account.ok_or_else(|| invalid("There is no such mailbox."))?;
+        let grant = self.service_grant(&client, &account, scopes, now).await?;
+        let issue = Issue {
+            account: &account,
+            client: &client,
+            grant: &grant,
+            scopes,
+            nonce: None,
+            auth_time: None,
+            refresh: None,
+        };
+        self.issue(issue, now).await
+    }
+
+    /// Checks an assertion and reads it. The client is known before the signature is checked, so that it is checked with
+    /// that client's keys and no others.
+    fn open_assertion(&self, text: &str, now: Millis) -> Result<(std::sync::Arc<Client>, Claims)> {
+        if text.len() > ASSERTION_BYTES_MAX {
+            return Err(invalid("The assertion is too long."));
+        }
+        let malformed = || invalid("The assertion is not a signed JWT with iss, aud and exp.");
+        let (message, signature) = text.rsplit_once('.').ok_or_else(malformed)?;
+        let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
+        let decode = |part: &str| BASE64.decode(part).map_err(|_| malformed());
+        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
+        let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
+        let signature = decode(signature)?;
+        let client = self.client(&claims.iss);
+        let client = client.filter(|client| client.kind == ClientKind::Service);
+        let client = client.ok_or_else(|| invalid("iss is not a service account."))?;
+        if client.status != Status::Active {
+            let text = "The administrator has not approved this client yet.";
+            return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
+        }
+        let named = |key: &&VerifyKey| match (&header.kid, &key.kid) {
+            (Some(asked), Some(kid)) => asked == kid,
+            _ => true,
+        };
+        let fitting = |key: &&VerifyKey| header.alg == key.algorithm.name();
+        let mut keys = client.keys.iter().filter(named).filter(fitting);
+        if header.crit.is_some() || !keys.any(|key| key.fits(message, &signature)) {
+            return Err(invalid(
+                "The signature is not by a key of this service account.",
+            ));
+        }
+        self.check_claims(&client, &claims, now)?;
+        Ok((client, claims))
+    }
+
+    /// RFC 7523 §3.
+    fn check_claims(&self, client: &Client, claims: &Claims, now: Millis) -> Result<()> {
+        let issuer = &self.inner.config.issuer;
+        let ours = [
+            format!("{issuer}/token"),
+            format!("{issuer}/o/oauth2/token"),
+            issuer.clone(),
+        ];
+        let is_ours = |aud: &Value| ours.iter().any(|own| aud == own.as_str());
+        let for_us = match &claims.aud {
+            Value::Array(all) => all.iter().any(is_ours),
+            one => is_ours(one),
+        };
+        if !for_us {
+            return Err(invalid(format!("aud must be {}", ours[0])));
+        }
+        // Seconds with a fraction are legal (RFC 7519 §2); casts of what is no time at all saturate.
+        let (now, ends) = (now.div_euclid(1000), claims.exp as i64);
+        let from = claims.iat.map_or(now, |iat| iat as i64);
+        if ends <= now - SKEW_S {
+            return Err(invalid("The assertion has expired."));
+        }
+        let begins = claims.nbf.map_or(from, |nbf| from.max(nbf as i64));
+        if begins > now + SKEW_S {
+            return Err(invalid("The assertion is not valid yet."));
+        }
+        if ends.saturating_sub(from) > LIFE_S_MAX || ends > now + LIFE_S_MAX + SKEW_S {
+            return Err(invalid("An assertion lives an hour at most."));
+        }
+        let Some(jti) = &claims.jti else {
+            return Ok(());
+        };
+        let kept = ends.saturating_add(SKEW_S);
+        if jti.len() > JTI_BYTES_MAX || !self.inner.seen.first(&client.id, jti, kept, now) {
+            return Err(invalid("The assertion was used before."));
+        }
+        Ok(())
+    }
+
+    /// The grant behind a service account's tokens: one per person and scope, so that its owner sees it and can end it;
+    /// the next token then has another.
+    async fn service_grant(
+        &self,
+        client: &Client,
+        account: &AccountId,
+        scopes: Scopes,
+        now: Millis,
+    ) -> Result<String> {
+        let fresh = self.new_grant_id();
+        let row = GrantRow {
+            client: client.id.to_string(),
+            scope: scopes.to_string(),
+            created: now,
+            used: now,
+            ends: after(now, self.inner.config.token_lifetime),
+            refresh: None,
+            refresh_ends: None,
+            revoked: None,
+        };
+        let find = move |rows: &mut Rows| {
+            for (key, value) in rows.scan(&Kind::Grant.all()) {
+                let mut found: GrantRow = rows::decode(&value)?;
+                let same = found.client == row.client && found.scope == row.scope;
+                if same && found.revoked.is_none() && found.refresh.is_none() {
+                    (found.used, found.ends) = (now, found.ends.max(row.ends));
+                    rows::write(rows, &key, &found)?;
+                    return Ok((rows::id_of(&key), Vec::new()));
+                }
+            }
+            let evicted = add_grant(rows, &fresh, &row, now)?;
+            Ok::<_, IdentityError>((fresh.clone(), evicted))
+        };
+        let grants = Kind::Grant.all();
+        let rows = self.inner.store.account(account);
+        let (grant, evicted) = rows.update(&[&grants], find).await?;
+        self.announce_evicted(account, evicted);
+        Ok(grant)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+    use super::*;
+
+    #[test]
+    fn replays_are_remembered_within_bounds() {
+        let seen = Seen::default();
+        assert!(seen.first("a", "1", 100, 0));
+        assert!(!seen.first("a", "1", 100, 0));
+        assert!(seen.first("b", "1", 100, 0), "another client's are its own");
+        for number in 0..SEEN_MAX {
+            seen.first("c", &number.to_string(), 100, 0);
+        }
+        assert!(
+            !seen.first("d", "new", 100, 99),
+            "full of assertions that are good"
+        );
+        assert!(seen.first("d", "new", 300, 100), "they are over");
+    }
+
+    #[test]
+    fn private_keys_are_refused() {
+        for text in [
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne"}"#,
+            r#"{"kty":"oct","k":"AAAA"}"#,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----",
+            "nothing",
+            "{}",
+            r#"{"keys":[]}"#,
+        ] {
+            assert!(VerifyKey::read_all(text).is_err(), "{text}");
+        }
+        // RFC 8037 appendix A.2.
+        let good = r#"{"kty":"OKP","crv":"Ed25519","kid":"k","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        let keys = VerifyKey::read_all(good).unwrap();
+        assert_eq!(
+            (keys[0].algorithm, keys[0].kid.as_deref()),
+            (KeyAlgorithm::EdDSA, Some("k"))
+        );
+    }
+}

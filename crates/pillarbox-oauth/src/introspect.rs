@@ -1,0 +1,232 @@
+//! Token introspection (RFC 7662), for servers of our own that cannot check tokens themselves, and tokens for administration
+//! (RFC 6749 §4.4), which belong to no person and open no mailbox: they have an audience of their own, so neither kind can be
+//! taken for the other.
+
+use crate::access::{self, Claims};
+use crate::authorize::Params;
+use crate::client::{Client, ClientKind, Status};
+use crate::grants::after;
+use crate::rows::{self, GrantRow, Kind};
+use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse};
+use crate::token::{checked, read_any_scopes, required};
+use crate::{Identity, Refusal, Scope, Scopes, Secret, opaque};
+use pillarbox_store::mail::Millis;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// What a token is (RFC 7662 §2.2). Serializes to what is sent; of a token that is not good, that and nothing more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)] // each is the member of its name; times are Unix seconds
+#[serde(rename_all = "snake_case")]
+pub struct Introspection {
+    pub active: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aud: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+}
+
+type Result<T, E = TokenError> = std::result::Result<T, E>;
+
+impl Identity {
+    /// The introspection endpoint. Only a client with a secret may ask; one that is a server of ours about every token,
+    /// others about their own. Everything else is not active, whatever the reason (RFC 7662 §2.2).
+    ///
+    /// # Errors
+    /// [`TokenError`] about the client or the form, never about the token.
+    pub async fn introspect(
+        &self,
+        basic: Option<BasicAuth>,
+        params: &[(String, String)],
+        now: Millis,
+    ) -> Result<Introspection> {
+        let params = checked(params)?;
+        let client = self.authenticate(basic, &params, now).await?;
+        if !client.is_confidential() {
+            let text = "Only a client with a secret may ask.";
+            return Err(TokenError::new(ErrorCode::InvalidClient, text));
+        }
+        let token = required(&params, "token")?;
+        let found = match self.introspect_refresh(token, now).await? {
+            Some(found) => found,
+            None => self.introspect_access(token, now).await,
+        };
+        let owner = found.client_id.as_deref();
+        let may_know = client.introspects || owner == Some(&*client.id);
+        Ok(if may_know {
+            found
+        } else {
+            Introspection::default()
+        })
+    }
+
+    async fn introspect_access(&self, token: &str, now: Millis) -> Introspection {
+        let issuer = &self.inner.config.issuer;
+        if let Ok((claims, _)) = self.open_administration(token, now).await {
+            return described(claims, issuer, None);
+        }
+        let Ok((claims, _, standing)) = self.live_claims(token, now).await else {
+            return Introspection::default();
+        };
+        let known = self.client(&claims.client_id).is_some();
+        if !known || standing.allows(crate::Service::Web).is_err() {
+            return Introspection::default();
+        }
+        described(claims, issuer, Some(standing.address.to_string()))
+    }
+
+    async fn introspect_refresh(&self, token: &str, now: Millis) -> Result<Option<Introspection>> {
+        let Some((account, grant)) = opaque::read_refresh(&self.inner.keys, token) else {
+            return Ok(None);
+        };
+        let rows = self.inner.store.account(&account);
+        let row = rows.get(&Kind::Grant.key(&grant)).await?;
+        let row: Option<GrantRow> = row.map(|row| rows::decode(&row)).transpose()?;
+        let newest = |row: &GrantRow| {
+            row.refresh
+                .is_some_and(|hash| opaque::same(&hash, &opaque::hash(token)))
+        };
+        let live = |row: &GrantRow| row.revoked.is_none() && self.refresh_end(row) > now;
+        let Some(row) = row.filter(|row| newest(row) && live(row)) else {
+            return Ok(Some(Introspection::default()));
+        };
+        let standing = self.standing(&account).await;
+        let Ok(standing) = standing.and_then(|standing| {
+            standing.allows(crate::Service::Web)?;
+            Ok(standing)
+        }) else {
+            return Ok(Some(Introspection::default()));
+        };
+        Ok(Some(Introspection {
+            active: true,
+            exp: Some(self.refresh_end(&row).div_euclid(1000)),
+            scope: Some(row.scope),
+            client_id: Some(row.client),
+            username: Some(standing.address.to_string()),
+            iat: Some(row.used.div_euclid(1000)),
+            sub: Some(account.0.to_string()),
+            iss: Some(self.inner.config.issuer.clone()),
+            ..Introspection::default()
+        }))
+    }
+
+    /// When a grant's refresh token ends if it is not used.
+    fn refresh_end(&self, row: &GrantRow) -> Millis {
+        let unused = after(row.used, self.inner.config.refresh_unused);
+        row.refresh_ends.map_or(unused, |ends| ends.min(unused))
+    }
+
+    /// The token endpoint's side of client credentials: for administration, and for nothing else.
+    pub(crate) fn administration_token(
+        &self,
+        client: &Client,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
+        let refuse = |text: &str| TokenError::new(ErrorCode::UnauthorizedClient, text);
+        if client.kind != ClientKind::Service || !client.is_confidential() {
+            return Err(refuse(
+                "Only a service account with a secret acts in its own name.",
+            ));
+        }
+        let asked = params.get("scope").unwrap_or(Scope::Admin.name());
+        let scopes = read_any_scopes(asked)?;
+        if scopes != Scopes::default().with(Scope::Admin) {
+            let text = "Without a person there is administration only: pillarbox:admin.";
+            return Err(TokenError::new(ErrorCode::InvalidScope, text));
+        }
+        if !client.delegated.covers(scopes) {
+            return Err(refuse(
+                "The administrator has not given this client administration.",
+            ));
+        }
+        let life = self.inner.config.token_lifetime;
+        let claims = Claims {
+            iss: self.inner.config.issuer.clone(),
+            aud: self.administration_audience(),
+            sub: client.id.to_string(),
+            client_id: client.id.to_string(),
+            iat: now.div_euclid(1000),
+            exp: after(now, life).div_euclid(1000),
+            nbf: None,
+            jti: opaque::random_text(&self.inner.random, 9),
+            gid: String::new(),
+            scope: scopes.to_string(),
+        };
+        Ok(TokenResponse {
+            access_token: Secret::new(access::sign(&self.inner.keys, &claims)),
+            expires_in: life.as_secs(),
+            refresh_token: None,
+            scope: scopes.to_string(),
+            token_type: "Bearer",
+            id_token: None,
+        })
+    }
+
+    /// Checks a token of the administration API: which client may administrate.
+    ///
+    /// # Errors
+    /// A [`Refusal`] whose cause is precise.
+    pub async fn administrator(&self, token: &str, now: Millis) -> Result<Arc<Client>, Refusal> {
+        Ok(self.open_administration(token, now).await?.1)
+    }
+
+    async fn open_administration(
+        &self,
+        token: &str,
+        now: Millis,
+    ) -> Result<(Claims, Arc<Client>), Refusal> {
+        let (keys, issuer) = (&self.inner.keys, &self.inner.config.issuer);
+        let claims = access::open(keys, token, issuer, &self.administration_audience());
+        let claims = claims.map_err(Refusal::invalid)?;
+        access::check_time(&claims, now).map_err(Refusal::invalid)?;
+        let known = self.know_clients().await;
+        known.map_err(|fault| Refusal::new(crate::RefusalKind::Temporary, fault.to_string()))?;
+        let client = self.client(&claims.client_id);
+        // Taking the right back takes effect at once.
+        let may = |client: &Arc<Client>| {
+            client.status == Status::Active && client.delegated.has(Scope::Admin)
+        };
+        match client.filter(may) {
+            Some(client) => Ok((claims, client)),
+            None => Err(Refusal::invalid("the client may not administrate any more")),
+        }
+    }
+
+    fn administration_audience(&self) -> String {
+        format!("{}/admin", self.inner.config.issuer)
+    }
+}
+
+fn described(claims: Claims, issuer: &str, username: Option<String>) -> Introspection {
+    Introspection {
+        active: true,
+        scope: Some(claims.scope),
+        client_id: Some(claims.client_id),
+        username,
+        token_type: Some("Bearer"),
+        exp: Some(claims.exp),
+        iat: Some(claims.iat),
+        sub: Some(claims.sub),
+        aud: Some(claims.aud),
+        iss: Some(issuer.to_owned()),
+        jti: Some(claims.jti),
+    }
+}

@@ -1,0 +1,129 @@
+//! Pushed authorization requests (RFC 9126): the client sends its request here first, proves itself if it can, and the browser
+//! carries nothing but a reference. What was pushed is checked at once, and once more when the browser comes with it.
+
+use crate::authorize::Params;
+use crate::rows::{self, Kind, PushedRow};
+use crate::server::{BasicAuth, ErrorCode, TokenError};
+use crate::token::checked;
+use crate::{Identity, IdentityError, Result as Done, opaque};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use pillarbox_store::mail::{Account, AccountId, Millis, Rows};
+use serde::Serialize;
+
+/// The system account of requests on their way.
+const ACCOUNT: &str = "oauth/pushed";
+/// What every reference begins with (RFC 9126 §2.2).
+pub(crate) const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:";
+/// Life of a reference, in milliseconds: signing in with a second factor fits in; the most that RFC 9126 §2.2 names.
+const LIFE_MS: Millis = 10 * 60 * 1000;
+/// Most requests on their way.
+const PUSHED_MAX: usize = 500;
+/// Most parameters of one, and their longest sum in bytes.
+const PARAMS_MAX: usize = 32;
+const PARAMS_BYTES_MAX: usize = 8 * 1024;
+
+/// What the client is told (RFC 9126 §2.2). Serializes to what is sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct PushedResponse {
+    /// For the browser.
+    pub request_uri: String,
+    /// Its life in seconds.
+    pub expires_in: i64,
+}
+
+impl Identity {
+    /// The endpoint for pushed authorization requests.
+    ///
+    /// # Errors
+    /// [`TokenError`].
+    pub async fn push_request(
+        &self,
+        basic: Option<BasicAuth>,
+        params: &[(String, String)],
+        now: Millis,
+    ) -> Result<PushedResponse, TokenError> {
+        let read = checked(params)?;
+        let client = self.authenticate(basic, &read, now).await?;
+        if read.get("request_uri").is_some() {
+            let text = "request_uri cannot be pushed.";
+            return Err(TokenError::new(ErrorCode::InvalidRequest, text));
+        }
+        // The id may have come in the header only; the secret goes no further than this.
+        let mut kept: Vec<_> = params
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "client_id" | "client_secret"))
+            .cloned()
+            .collect();
+        kept.push(("client_id".into(), client.id.to_string()));
+        let bytes: usize = kept
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if kept.len() > PARAMS_MAX || bytes > PARAMS_BYTES_MAX {
+            return Err(TokenError::new(
+                ErrorCode::InvalidRequest,
+                "The request is too long.",
+            ));
+        }
+        let good = self.authorization_request(&kept, now).await;
+        good.map_err(|error| TokenError::new(error.code, error.description))?;
+        let text = opaque::random_text(&self.inner.random, 24);
+        let row = PushedRow {
+            client: client.id.to_string(),
+            params: kept,
+            ends: now.saturating_add(LIFE_MS),
+        };
+        let (key, all) = (key_of(&text), Kind::Pushed.all());
+        let add = move |rows: &mut Rows| {
+            let mut others = 0;
+            for (key, value) in rows.scan(&Kind::Pushed.all()) {
+                match rows::decode::<PushedRow>(&value)?.ends <= now {
+                    true => rows.delete(&key),
+                    false => others += 1,
+                }
+            }
+            if others >= PUSHED_MAX {
+                return Err(IdentityError::TooMany("pushed requests"));
+            }
+            rows::write(rows, &key, &row)
+        };
+        match self.pushed().update(&[&all], add).await {
+            Ok(()) => Ok(PushedResponse {
+                request_uri: format!("{REFERENCE}{text}"),
+                expires_in: LIFE_MS / 1000,
+            }),
+            Err(IdentityError::TooMany(_)) => Err(TokenError::new(
+                ErrorCode::TemporarilyUnavailable,
+                "Too many requests are on their way. Try again later.",
+            )),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// The parameters behind a reference, if the request names nothing else, and it is this client's and not over.
+    pub(crate) async fn pulled(
+        &self,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Done<Option<Vec<(String, String)>>> {
+        let reference = params
+            .get("request_uri")
+            .and_then(|uri| uri.strip_prefix(REFERENCE));
+        let Some(text) = reference.filter(|text| text.len() <= 64) else {
+            return Ok(None);
+        };
+        let row = self.pushed().get(&key_of(text)).await?;
+        let row: Option<PushedRow> = row.map(|row| rows::decode(&row)).transpose()?;
+        let own = |row: &PushedRow| params.get("client_id") == Some(&row.client) && row.ends > now;
+        Ok(row.filter(own).map(|row| row.params))
+    }
+
+    fn pushed(&self) -> Account {
+        self.inner.store.account(&AccountId(ACCOUNT.into()))
+    }
+}
+
+fn key_of(text: &str) -> Vec<u8> {
+    Kind::Pushed.key(BASE64.encode(opaque::hash(text)))
+}

@@ -1,0 +1,446 @@
+//! Service accounts: assertions signed by others' code, every refusal of them, and what their tokens open.
+
+use super::*;
+use crate::{
+    ClientKind, IMAP_ADMIN_SCOPE, NewClient, Scopes, Service, TokenError, TokenResponse, VerifyKey,
+};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+struct Robot {
+    id: String,
+    key: EncodingKey,
+    algorithm: Algorithm,
+}
+
+async fn register(house: &House, key: VerifyKey, delegated: &str) -> String {
+    let new = NewClient {
+        keys: vec![key],
+        delegated: Scopes::parse_known(delegated),
+        confidential: false,
+        ..NewClient::new("Archive", ClientKind::Service)
+    };
+    house
+        .identity
+        .add_client(new, NOW)
+        .await
+        .unwrap()
+        .0
+        .id
+        .to_string()
+}
+
+/// A service account with an RSA key as we make them.
+async fn robot(house: &House, delegated: &str) -> Robot {
+    let (public, private) = VerifyKey::generate("k1".into()).await.unwrap();
+    let id = register(house, public, delegated).await;
+    let key = EncodingKey::from_rsa_pem(private.expose().as_bytes()).unwrap();
+    Robot {
+        id,
+        key,
+        algorithm: Algorithm::RS256,
+    }
+}
+
+impl Robot {
+    fn claims(&self, changes: &Value) -> Value {
+        let now = NOW / 1000;
+        let mut claims = json!({
+            "iss": self.id, "sub": ADA, "aud": "https://localhost:1443/token",
+            "iat": now, "exp": now + 3600, "scope": "https://mail.google.com/",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            match value {
+                Value::Null => claims.as_object_mut().unwrap().remove(name),
+                value => claims
+                    .as_object_mut()
+                    .unwrap()
+                    .insert(name.clone(), value.clone()),
+            };
+        }
+        claims
+    }
+
+    fn sign(&self, changes: &Value) -> String {
+        encode(
+            &Header::new(self.algorithm),
+            &self.claims(changes),
+            &self.key,
+        )
+        .unwrap()
+    }
+}
+
+async fn ask(house: &House, assertion: &str, now: Millis) -> Result<TokenResponse, TokenError> {
+    let form = params(&[("grant_type", GRANT), ("assertion", assertion)]);
+    house.identity.token(None, &form, now).await
+}
+
+#[tokio::test]
+async fn a_signed_assertion_opens_a_mailbox() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let answer = ask(&house, &robot.sign(&json!({})), NOW).await.unwrap();
+    assert!(answer.refresh_token.is_none() && answer.id_token.is_none());
+    let access = answer.access_token.expose();
+    let who = house
+        .identity
+        .bearer(ADA, access, Service::Imap, NOW)
+        .await
+        .unwrap();
+    assert!(who.may_write() && !who.sees_hidden());
+    assert_eq!(who.app().map(|app| &**app), Some("Archive"));
+    assert!(
+        house
+            .identity
+            .bearer(BOB, access, Service::Imap, NOW)
+            .await
+            .is_err()
+    );
+
+    // One grant for all its tokens; ended by its owner it stays ended, and another one begins.
+    ask(&house, &robot.sign(&json!({})), NOW + 1).await.unwrap();
+    let grants = house.identity.grants(&house.ada).await.unwrap();
+    assert_eq!(grants.len(), 1);
+    house
+        .identity
+        .revoke_grant(&house.ada, &grants[0].id, NOW)
+        .await
+        .unwrap();
+    assert!(
+        house
+            .identity
+            .bearer(ADA, access, Service::Imap, NOW)
+            .await
+            .is_err()
+    );
+    let fresh = ask(&house, &robot.sign(&json!({})), NOW).await.unwrap();
+    assert!(
+        house
+            .identity
+            .bearer(ADA, fresh.access_token.expose(), Service::Imap, NOW)
+            .await
+            .is_ok()
+    );
+    assert!(
+        house
+            .identity
+            .bearer(ADA, access, Service::Imap, NOW)
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn every_refusal() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail pillarbox:imap").await;
+    let now = NOW / 1000;
+    for (changes, error) in [
+        (json!({"iss": "nobody"}), "invalid_grant"),
+        (json!({"iss": "desktop"}), "invalid_grant"),
+        (json!({"iss": null}), "invalid_grant"),
+        (
+            json!({"aud": "https://oauth2.googleapis.com/token"}),
+            "invalid_grant",
+        ),
+        (json!({"aud": null}), "invalid_grant"),
+        (
+            json!({"aud": ["https://evil.example/token"]}),
+            "invalid_grant",
+        ),
+        (json!({"exp": null}), "invalid_grant"),
+        (json!({"exp": now - 60, "iat": now - 600}), "invalid_grant"),
+        (json!({"exp": now + 3601}), "invalid_grant"),
+        (
+            json!({"exp": now + 7200, "iat": now + 3600}),
+            "invalid_grant",
+        ),
+        (json!({"exp": now + 4000, "iat": null}), "invalid_grant"),
+        (json!({"exp": 1e300}), "invalid_grant"),
+        (json!({"iat": now + 61}), "invalid_grant"),
+        (json!({"nbf": now + 61}), "invalid_grant"),
+        (json!({"sub": null}), "invalid_grant"),
+        (json!({"sub": "eve@example.test"}), "invalid_grant"),
+        (json!({"jti": "x".repeat(257)}), "invalid_grant"),
+        (json!({"scope": null}), "invalid_scope"),
+        (json!({"scope": "everything"}), "invalid_scope"),
+        (json!({"scope": "pillarbox:smtp"}), "unauthorized_client"),
+        (json!({"scope": "mail openid"}), "unauthorized_client"),
+        (json!({"scope": IMAP_ADMIN_SCOPE}), "unauthorized_client"),
+        (json!({"scope": "pillarbox:admin"}), "unauthorized_client"),
+    ] {
+        let told = ask(&house, &robot.sign(&changes), NOW).await.unwrap_err();
+        assert_eq!(told.code.name(), error, "{changes} {}", told.description);
+    }
+    for (changes, why) in [
+        (
+            json!({"aud": ["x", "https://localhost:1443"]}),
+            "a list that names the issuer",
+        ),
+        (
+            json!({"iat": now + 59, "exp": now + 3659}),
+            "a clock that is a little ahead",
+        ),
+        (json!({"exp": now as f64 + 0.5}), "a fraction"),
+        (
+            json!({"scope": "pillarbox:imap"}),
+            "less than was delegated",
+        ),
+    ] {
+        assert!(
+            ask(&house, &robot.sign(&changes), NOW).await.is_ok(),
+            "{why}"
+        );
+    }
+    let missing = params(&[("grant_type", GRANT)]);
+    assert_eq!(
+        house
+            .identity
+            .token(None, &missing, NOW)
+            .await
+            .unwrap_err()
+            .code
+            .name(),
+        "invalid_request"
+    );
+    let other = params(&[
+        ("grant_type", GRANT),
+        ("assertion", &robot.sign(&json!({}))),
+        ("client_id", "web"),
+    ]);
+    assert_eq!(
+        house
+            .identity
+            .token(None, &other, NOW)
+            .await
+            .unwrap_err()
+            .code
+            .name(),
+        "invalid_grant"
+    );
+}
+
+#[tokio::test]
+async fn an_assertion_with_a_name_is_good_once() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let once = robot.sign(&json!({"jti": "1"}));
+    assert!(ask(&house, &once, NOW).await.is_ok());
+    assert_eq!(
+        ask(&house, &once, NOW).await.unwrap_err().code.name(),
+        "invalid_grant"
+    );
+    assert!(
+        ask(&house, &robot.sign(&json!({"jti": "2"})), NOW)
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn forged_and_confused_signatures() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let other = self::robot(&house, "mail").await;
+    let good = robot.sign(&json!({}));
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let none = BASE64.encode(r#"{"alg":"none"}"#);
+    let claims = good.split('.').nth(1).unwrap();
+    let hmac = EncodingKey::from_secret(b"key");
+    let hmac = encode(
+        &Header::new(Algorithm::HS256),
+        &robot.claims(&json!({})),
+        &hmac,
+    )
+    .unwrap();
+    let stolen = Robot {
+        id: robot.id.clone(),
+        ..other
+    };
+    let header = |more: Value| {
+        let mut header = Header::new(Algorithm::RS256);
+        header.kid = more["kid"].as_str().map(str::to_owned);
+        encode(&header, &robot.claims(&json!({})), &robot.key).unwrap()
+    };
+    for (text, why) in [
+        (format!("{message}."), "no signature"),
+        (format!("{none}.{claims}."), "alg none"),
+        (hmac, "HMAC"),
+        (stolen.sign(&json!({})), "another's key"),
+        (good.replace("eyJ0", "eyJ1"), "another header"),
+        (header(json!({"kid": "k2"})), "another kid"),
+        ("a.b.c".into(), "nonsense"),
+        (String::from("x"), "no dots"),
+        ("x".repeat(10_000), "too long"),
+    ] {
+        let told = ask(&house, &text, NOW).await.unwrap_err();
+        assert_eq!(told.code.name(), "invalid_grant", "{why}");
+    }
+    assert!(
+        ask(&house, &header(json!({"kid": "k1"})), NOW)
+            .await
+            .is_ok()
+    );
+    assert!(ask(&house, &good, NOW).await.is_ok());
+    // A token of ours is signed too, and is no assertion.
+    assert!(ask(&house, &house.token().await, NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn other_kinds_of_keys() {
+    let house = House::new().await;
+    let ed = Ed25519KeyPair::generate().unwrap();
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": BASE64.encode(ed.public_key().as_ref())});
+    let id = register(
+        &house,
+        VerifyKey::read_all(&jwk.to_string()).unwrap().remove(0),
+        "mail",
+    )
+    .await;
+    let der = ed.to_pkcs8v1().unwrap();
+    let robot = Robot {
+        id,
+        key: EncodingKey::from_ed_der(der.as_ref()),
+        algorithm: Algorithm::EdDSA,
+    };
+    assert!(ask(&house, &robot.sign(&json!({})), NOW).await.is_ok());
+
+    let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let point = ec.public_key().as_ref();
+    let jwk = json!({"keys": [{"kty": "EC", "crv": "P-256", "alg": "ES256", "x": BASE64.encode(&point[1..33]), "y": BASE64.encode(&point[33..])}]});
+    let id = register(
+        &house,
+        VerifyKey::read_all(&jwk.to_string()).unwrap().remove(0),
+        "mail",
+    )
+    .await;
+    let der = ec.to_pkcs8v1().unwrap();
+    let robot = Robot {
+        id,
+        key: EncodingKey::from_ec_der(der.as_ref()),
+        algorithm: Algorithm::ES256,
+    };
+    assert!(ask(&house, &robot.sign(&json!({})), NOW).await.is_ok());
+
+    let rsa = house
+        .identity
+        .jwks()
+        .keys
+        .into_iter()
+        .find(|key| key["kty"] == "RSA")
+        .unwrap();
+    assert!(
+        VerifyKey::read_all(&rsa.to_string()).is_ok(),
+        "RSA as a JWK"
+    );
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n";
+    assert!(VerifyKey::read_all(pem).is_ok(), "Ed25519 in PEM");
+}
+
+#[tokio::test]
+async fn hidden_labels_are_for_delegated_imap_only() {
+    let house = House::new().await;
+    let robot = robot(&house, &format!("mail {IMAP_ADMIN_SCOPE}")).await;
+    let answer = ask(
+        &house,
+        &robot.sign(&json!({"scope": IMAP_ADMIN_SCOPE})),
+        NOW,
+    )
+    .await
+    .unwrap();
+    let access = answer.access_token.expose();
+    let who = house
+        .identity
+        .bearer(ADA, access, Service::Imap, NOW)
+        .await
+        .unwrap();
+    assert!(who.sees_hidden() && who.may_write());
+    for service in [Service::Pop3, Service::Submission] {
+        assert!(
+            house
+                .identity
+                .bearer(ADA, access, service, NOW)
+                .await
+                .is_err()
+        );
+    }
+    let both = format!("{IMAP_ADMIN_SCOPE} mail");
+    let answer = ask(&house, &robot.sign(&json!({"scope": both})), NOW)
+        .await
+        .unwrap();
+    let who = house
+        .identity
+        .bearer(ADA, answer.access_token.expose(), Service::Pop3, NOW)
+        .await
+        .unwrap();
+    assert!(!who.sees_hidden());
+    // No person can grant it.
+    let asked = authorization::request(&[("scope", IMAP_ADMIN_SCOPE)]);
+    assert_eq!(
+        house
+            .identity
+            .authorization_request(&asked, NOW)
+            .await
+            .unwrap_err()
+            .code
+            .name(),
+        "invalid_scope"
+    );
+    let form = params(&[("client_id", "tv"), ("scope", IMAP_ADMIN_SCOPE)]);
+    assert_eq!(
+        house
+            .identity
+            .device_code(None, &form, NOW)
+            .await
+            .unwrap_err()
+            .code
+            .name(),
+        "invalid_scope"
+    );
+    // Taking the delegation back ends the next request, not the past.
+    house
+        .identity
+        .delegate(&robot.id, Scopes::parse_known("mail"))
+        .await
+        .unwrap();
+    let told = ask(
+        &house,
+        &robot.sign(&json!({"scope": IMAP_ADMIN_SCOPE})),
+        NOW,
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(told.code.name(), "unauthorized_client");
+}
+
+#[tokio::test]
+async fn finer_scopes_open_what_they_name() {
+    let house = House::new().await;
+    for (scope, services) in [
+        ("pillarbox:imap", [true, false, false]),
+        ("pillarbox:pop", [false, true, false]),
+        ("pillarbox:smtp", [false, false, true]),
+        ("pillarbox:read", [true, true, false]),
+    ] {
+        let mint = crate::Mint {
+            scope: Some(scope.into()),
+            ..crate::Mint::default()
+        };
+        let token = house.mint(mint).await;
+        let all = [Service::Imap, Service::Pop3, Service::Submission];
+        for (service, good) in all.into_iter().zip(services) {
+            let found = house.identity.bearer(ADA, &token, service, NOW).await;
+            assert_eq!(found.is_ok(), good, "{scope} {service:?}");
+            let read_only = scope == "pillarbox:read";
+            assert!(found.is_err() || found.unwrap().may_write() != read_only);
+        }
+    }
+}

@@ -1,0 +1,481 @@
+//! What newer documents add to requests and tokens: pushed requests, resources, introspection, administration, and what
+//! Google's clients send.
+
+use super::authorization::request;
+use super::tokens::redeem;
+use super::*;
+use crate::{BasicAuth, ClientKind, Introspection, NewClient, Scopes, Secret, TokenError};
+
+fn web_basic() -> Option<BasicAuth> {
+    Some(BasicAuth {
+        id: "web".into(),
+        secret: Secret::new("pillarbox"),
+    })
+}
+
+async fn introspect(house: &House, token: &str, now: Millis) -> Introspection {
+    let form = params(&[("token", token)]);
+    house
+        .identity
+        .introspect(web_basic(), &form, now)
+        .await
+        .unwrap()
+}
+
+fn code<T: std::fmt::Debug>(answer: Result<T, TokenError>) -> &'static str {
+    answer.unwrap_err().code.name()
+}
+
+#[tokio::test]
+async fn introspection_tells_servers_of_ours_what_a_token_is() {
+    let house = House::new().await;
+    let asked = house
+        .identity
+        .authorization_request(&request(&[]), NOW)
+        .await
+        .unwrap();
+    let tokens = redeem(&house, &asked, &house.ada_signed_in().await, NOW)
+        .await
+        .unwrap();
+    let (access, refresh) = (
+        tokens.access_token.expose(),
+        tokens.refresh_token.as_ref().unwrap().expose(),
+    );
+    let found = introspect(&house, access, NOW).await;
+    assert!(found.active);
+    assert_eq!(
+        (found.client_id.as_deref(), found.username.as_deref()),
+        (Some("desktop"), Some(ADA))
+    );
+    assert_eq!(
+        (found.token_type, found.aud.as_deref()),
+        (Some("Bearer"), Some("localhost"))
+    );
+    assert_eq!(found.exp, Some(NOW / 1000 + 3600));
+    assert_eq!(
+        introspect(&house, access, NOW + HOUR).await,
+        Introspection::default()
+    );
+    let found = introspect(&house, refresh, NOW).await;
+    assert!(found.active && found.client_id.as_deref() == Some("desktop"));
+    assert_eq!(found.exp, Some(NOW / 1000 + 180 * 24 * 3600));
+    for text in ["", "x", "a.b.c", &access[1..], &refresh[1..]] {
+        let form = params(&[("token", text)]);
+        match house.identity.introspect(web_basic(), &form, NOW).await {
+            Ok(found) => assert_eq!(found, Introspection::default(), "{text}"),
+            Err(error) => assert_eq!((text, error.code.name()), ("", "invalid_request")),
+        }
+    }
+    house
+        .identity
+        .set_suspended(&house.ada, true)
+        .await
+        .unwrap();
+    for token in [access, refresh] {
+        assert!(!introspect(&house, token, NOW).await.active);
+    }
+    house
+        .identity
+        .set_suspended(&house.ada, false)
+        .await
+        .unwrap();
+    assert!(introspect(&house, access, NOW).await.active);
+    house
+        .identity
+        .revoke(None, &params(&[("token", access)]), NOW)
+        .await
+        .unwrap();
+    for token in [access, refresh] {
+        assert!(!introspect(&house, token, NOW).await.active);
+    }
+    let json = serde_json::to_value(introspect(&house, access, NOW).await).unwrap();
+    assert_eq!(
+        json,
+        serde_json::json!({"active": false}),
+        "and nothing more"
+    );
+}
+
+#[tokio::test]
+async fn who_may_introspect() {
+    let house = House::new().await;
+    let token = house.token().await;
+    let form = |id| params(&[("token", &token), ("client_id", id)]);
+    assert_eq!(
+        code(house.identity.introspect(None, &form("desktop"), NOW).await),
+        "invalid_client"
+    );
+    assert_eq!(
+        code(house.identity.introspect(None, &form("web"), NOW).await),
+        "invalid_client"
+    );
+    assert_eq!(
+        code(
+            house
+                .identity
+                .introspect(None, &params(&[("token", &token)]), NOW)
+                .await
+        ),
+        "invalid_client"
+    );
+    let new = NewClient {
+        redirects: vec!["https://a.example/".into()],
+        ..NewClient::new("A", ClientKind::Web)
+    };
+    let (client, secret) = house.identity.add_client(new, NOW).await.unwrap();
+    let basic = || {
+        Some(BasicAuth {
+            id: client.id.to_string(),
+            secret: secret.clone().unwrap(),
+        })
+    };
+    let others = house
+        .identity
+        .introspect(basic(), &params(&[("token", &token)]), NOW)
+        .await
+        .unwrap();
+    assert!(!others.active, "somebody else's");
+    let mint = crate::Mint {
+        client: Some(client.id.to_string()),
+        ..crate::Mint::default()
+    };
+    let own = house.mint(mint).await;
+    assert!(
+        house
+            .identity
+            .introspect(basic(), &params(&[("token", &own)]), NOW)
+            .await
+            .unwrap()
+            .active
+    );
+}
+
+#[tokio::test]
+async fn administration_is_no_persons() {
+    let house = House::new().await;
+    let new = NewClient {
+        delegated: Scopes::parse_known("pillarbox:admin"),
+        ..NewClient::new("Panel", ClientKind::Service)
+    };
+    let (client, secret) = house.identity.add_client(new, NOW).await.unwrap();
+    let basic = || {
+        Some(BasicAuth {
+            id: client.id.to_string(),
+            secret: secret.clone().unwrap(),
+        })
+    };
+    let form = |scope| params(&[("grant_type", "client_credentials"), ("scope", scope)]);
+    for (scope, error) in [
+        ("mail", "invalid_scope"),
+        ("everything", "invalid_scope"),
+        ("pillarbox:admin mail", "invalid_scope"),
+    ] {
+        assert_eq!(
+            code(house.identity.token(basic(), &form(scope), NOW).await),
+            error
+        );
+    }
+    let answer = house
+        .identity
+        .token(
+            basic(),
+            &params(&[("grant_type", "client_credentials")]),
+            NOW,
+        )
+        .await
+        .unwrap();
+    assert!(answer.refresh_token.is_none() && answer.scope == "pillarbox:admin");
+    let token = answer.access_token.expose();
+    assert_eq!(
+        house.identity.administrator(token, NOW).await.unwrap().id,
+        client.id
+    );
+    assert!(
+        house
+            .identity
+            .administrator(token, NOW + HOUR)
+            .await
+            .is_err()
+    );
+    assert!(
+        house
+            .identity
+            .bearer(ADA, token, crate::Service::Imap, NOW)
+            .await
+            .is_err(),
+        "it opens no mailbox"
+    );
+    assert!(
+        house
+            .identity
+            .administrator(&house.token().await, NOW)
+            .await
+            .is_err(),
+        "and a person's token no administration"
+    );
+    assert!(introspect(&house, token, NOW).await.active);
+    // Others.
+    assert_eq!(
+        code(
+            house
+                .identity
+                .token(web_basic(), &form("pillarbox:admin"), NOW)
+                .await
+        ),
+        "unauthorized_client"
+    );
+    house
+        .identity
+        .delegate(&client.id, Scopes::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        code(
+            house
+                .identity
+                .token(basic(), &form("pillarbox:admin"), NOW)
+                .await
+        ),
+        "unauthorized_client"
+    );
+    assert!(
+        house.identity.administrator(token, NOW).await.is_err(),
+        "what was taken back ends at once"
+    );
+}
+
+#[tokio::test]
+async fn a_request_is_pushed_first() {
+    let house = House::new().await;
+    let pushed = house
+        .identity
+        .push_request(None, &request(&[("state", "s")]), NOW)
+        .await
+        .unwrap();
+    assert_eq!(pushed.expires_in, 600);
+    let carried = |id: &str, uri: &str| {
+        params(&[("client_id", id), ("request_uri", uri), ("state", "other")])
+    };
+    let asked = house
+        .identity
+        .authorization_request(&carried("desktop", &pushed.request_uri), NOW)
+        .await
+        .unwrap();
+    let address = house.identity.deny(&asked);
+    assert_eq!(
+        query(&address, "state").as_deref(),
+        Some("s"),
+        "only what was pushed counts"
+    );
+    for (id, uri, now) in [
+        ("web", &*pushed.request_uri, NOW),
+        ("desktop", "urn:ietf:params:oauth:request_uri:nothing", NOW),
+        ("desktop", &pushed.request_uri, NOW + 10 * MINUTE),
+        ("desktop", "https://evil.example/request", NOW),
+    ] {
+        assert!(
+            house
+                .identity
+                .authorization_request(&carried(id, uri), now)
+                .await
+                .is_err(),
+            "{id} {uri}"
+        );
+    }
+    for (changes, error) in [
+        (
+            vec![("redirect_uri", "https://evil.example/")],
+            "invalid_request",
+        ),
+        (vec![("scope", "everything")], "invalid_scope"),
+        (vec![("client_id", "nobody")], "invalid_client"),
+        (vec![("client_id", "web")], "invalid_client"),
+        (
+            vec![("request_uri", &*pushed.request_uri)],
+            "invalid_request",
+        ),
+        (vec![("nonce", &"x".repeat(9000))], "invalid_request"),
+    ] {
+        assert_eq!(
+            code(
+                house
+                    .identity
+                    .push_request(None, &request(&changes), NOW)
+                    .await
+            ),
+            error,
+            "{changes:?}"
+        );
+    }
+    let secret = request(&[("client_id", "web"), ("client_secret", "pillarbox")]);
+    house
+        .identity
+        .push_request(None, &secret, NOW)
+        .await
+        .unwrap();
+    let rows = house
+        .store
+        .account(&AccountId("oauth/pushed".into()))
+        .scan(b"", 100)
+        .await
+        .unwrap();
+    let kept = |text: &str| {
+        rows.iter()
+            .any(|(_, row)| String::from_utf8_lossy(row).contains(text))
+    };
+    assert!(kept("web") && !kept("client_secret"));
+}
+
+#[tokio::test]
+async fn pushed_requests_are_bounded() {
+    let house = House::new().await;
+    for _ in 0..500 {
+        house
+            .identity
+            .push_request(None, &request(&[]), NOW)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        code(house.identity.push_request(None, &request(&[]), NOW).await),
+        "temporarily_unavailable"
+    );
+    assert!(
+        house
+            .identity
+            .push_request(None, &request(&[]), NOW + 10 * MINUTE)
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn resources_are_this_server() {
+    let house = House::new().await;
+    for (resource, good) in [
+        ("https://localhost:1443", true),
+        ("https://localhost/", true),
+        ("imaps://localhost", true),
+        ("https://calendar.example", false),
+        ("localhost", false),
+    ] {
+        let mut form = request(&[("resource", resource)]);
+        let asked = house.identity.authorization_request(&form, NOW).await;
+        assert_eq!(asked.is_ok(), good, "{resource}");
+        form.extend(params(&[("resource", "https://calendar.example")]));
+        let both = house
+            .identity
+            .authorization_request(&form, NOW)
+            .await
+            .unwrap_err();
+        assert_eq!(both.code.name(), "invalid_target");
+        assert!(both.redirect.is_some());
+        let form = params(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", "desktop"),
+            ("refresh_token", "x"),
+            ("resource", resource),
+        ]);
+        let error = if good {
+            "invalid_grant"
+        } else {
+            "invalid_target"
+        };
+        assert_eq!(code(house.identity.token(None, &form, NOW).await), error);
+    }
+}
+
+#[tokio::test]
+async fn what_googles_clients_send() {
+    let house = House::new().await;
+    for (name, value) in [
+        ("max_age", "soon"),
+        ("include_granted_scopes", "yes"),
+        ("prompt", "none login"),
+        ("access_type", "x"),
+    ] {
+        let refused = house
+            .identity
+            .authorization_request(&request(&[(name, value)]), NOW)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code.name(), "invalid_request", "{name}");
+    }
+    let session = house
+        .identity
+        .open_session(&house.ada_signed_in().await, NOW)
+        .await
+        .unwrap();
+    let person = house.identity.session(session.expose(), NOW).await.unwrap();
+    let ask = async |changes: &[(&str, &str)]| {
+        house
+            .identity
+            .authorization_request(&request(changes), NOW)
+            .await
+            .unwrap()
+    };
+    let asked = ask(&[("max_age", "60")]).await;
+    assert!(!asked.wants_a_new_sign_in(&person, NOW + MINUTE));
+    assert!(asked.wants_a_new_sign_in(&person, NOW + MINUTE + 1));
+    assert!(
+        !ask(&[])
+            .await
+            .wants_a_new_sign_in(&person, NOW + 1000 * HOUR)
+    );
+    let openid = ask(&[("scope", "openid"), ("max_age", "60")]).await;
+    let tokens = redeem(&house, &openid, &person, NOW + 1000).await.unwrap();
+    let id = tokens.id_token.unwrap();
+    let claims = id.expose().split('.').nth(1).unwrap();
+    use base64::Engine as _;
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(claims)
+        .unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+    assert_eq!(claims["auth_time"], NOW / 1000);
+
+    let web = [("client_id", "web"), ("access_type", "offline")];
+    let first = ask(&[&web[..], &[("scope", "email")]].concat()).await;
+    redeem(&house, &first, &person, NOW).await.unwrap();
+    let more = [("scope", "openid"), ("include_granted_scopes", "true")];
+    let second = ask(&[&web[..], &more].concat()).await;
+    assert_eq!(
+        redeem(&house, &second, &person, NOW).await.unwrap().scope,
+        "openid email"
+    );
+    let public = ask(&more).await;
+    assert_eq!(
+        redeem(&house, &public, &person, NOW).await.unwrap().scope,
+        "openid",
+        "a public name proves nothing"
+    );
+}
+
+#[tokio::test]
+async fn grants_that_make_room_are_told() {
+    let house = House::new().await;
+    let mint = || crate::Mint {
+        refresh: true,
+        ..crate::Mint::default()
+    };
+    let first = house.identity.mint(&house.ada, mint(), NOW).await.unwrap();
+    for number in 1..100 {
+        house
+            .identity
+            .mint(&house.ada, mint(), NOW + number)
+            .await
+            .unwrap();
+    }
+    let mut told = house.identity.revocations();
+    assert!(told.try_recv().is_err());
+    house
+        .identity
+        .mint(&house.ada, mint(), NOW + 100)
+        .await
+        .unwrap();
+    let (account, credential) = told.try_recv().unwrap();
+    let expected = crate::Credential::Grant {
+        grant: first.grant,
+        token: None,
+    };
+    assert_eq!((account, credential), (house.ada.clone(), Some(expected)));
+}
