@@ -23,6 +23,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// To a token whose scope is reading only.
+const NOT_ALLOWED: &str = "This token allows reading only (Failure)";
+
 /// What IMAP's jobs result in.
 pub struct Answer(Result_);
 
@@ -358,8 +361,16 @@ impl Conversation {
         if let Err(refused) = legal(spec, signed_in, selected) {
             return self.refuse(&tag, &refused);
         }
+        if self.reads_only() && spec.changes() {
+            return self.refuse(&tag, &Refused::no("NOPERM", NOT_ALLOWED));
+        }
         self.bad_in_a_row = 0;
         self.run(tag, spec, command.body);
+    }
+
+    /// Whether the token's scope lets nothing be changed.
+    fn reads_only(&self) -> bool {
+        matches!(&self.state, State::SignedIn(desk) if !desk.signed.may_write)
     }
 
     /// A legal command. What needs no store is answered at once.
@@ -502,6 +513,11 @@ impl Conversation {
             command.body,
         ) {
             (State::SignedIn(desk), Body::Append(append)) => {
+                if !desk.signed.may_write {
+                    self.state = State::SignedIn(desk);
+                    self.refuse(&tag, &Refused::no("NOPERM", NOT_ALLOWED));
+                    return self.framer.refuse_literal();
+                }
                 self.bad_in_a_row = 0;
                 self.doing = Doing::Job(receive(append::begin(tag, append, desk, self.now.wall)));
             }
@@ -757,6 +773,8 @@ impl Conversation {
         let signed = Signed {
             context,
             account,
+            may_write: principal.may_write(),
+            sees_hidden: principal.sees_hidden(),
             utf8: false,
             condstore: false,
         };

@@ -19,6 +19,10 @@ pub struct Signed {
     pub context: Arc<Context>,
     /// Whose mail it is.
     pub account: Account,
+    /// Whether anything may be changed; what the token's scope says.
+    pub may_write: bool,
+    /// Whether mailboxes show whole whatever their limit (scope `gmail.imap_admin`).
+    pub sees_hidden: bool,
     /// ENABLE UTF8=ACCEPT was sent (RFC 6855 §3).
     pub utf8: bool,
     /// A CONDSTORE-enabling command was sent (RFC 7162 §3.1).

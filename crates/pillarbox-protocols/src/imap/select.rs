@@ -24,7 +24,8 @@ pub async fn run(
     let signed = &mut desk.signed;
     let (_, known) = status::find(&command.mailbox, signed).await?;
     let (version, mailbox, mut uids) = signed.account.uids(known.id).await?;
-    if let Some(limit) = signed.account.settings().await?.folder_limit {
+    let limit = signed.account.settings().await?.folder_limit;
+    if let Some(limit) = limit.filter(|_| !signed.sees_hidden) {
         // wire §3.6: the newest.
         uids.drain(..uids.len().saturating_sub(limit as usize));
     }

@@ -37,6 +37,24 @@ pub struct Spec {
     pub rfc: &'static str,
 }
 
+impl Spec {
+    /// Whether it changes the account, whatever mailbox is selected. What changes the selected mailbox alone (STORE, MOVE,
+    /// EXPUNGE) is refused there, because it is open read-only.
+    pub fn changes(&self) -> bool {
+        matches!(
+            self.name,
+            "CREATE"
+                | "DELETE"
+                | "RENAME"
+                | "SUBSCRIBE"
+                | "UNSUBSCRIBE"
+                | "APPEND"
+                | "COPY"
+                | "UID COPY"
+        )
+    }
+}
+
 use Numbers::{HoldStill, MayShift};
 use When::{Any, Authenticated, NotAuthenticated, Selected};
 

@@ -155,7 +155,10 @@ async fn begin(
     match body {
         Body::Noop => success(),
         Body::Enable(names) => enable::run(&names, desk, out),
-        Body::Select(select) => select::run(&select, false, desk, out).await,
+        Body::Select(select) => {
+            let read_only = !desk.signed.may_write;
+            select::run(&select, read_only, desk, out).await
+        }
         Body::Examine(select) => select::run(&select, true, desk, out).await,
         Body::Create {
             mailbox,

@@ -71,6 +71,8 @@ struct Transaction {
     account: Account,
     settings: Settings,
     drop: Maildrop,
+    /// Whether anything may be changed; what the token's scope says.
+    may_write: bool,
 }
 
 /// A message on its way to the client, piece by piece.
@@ -420,6 +422,7 @@ impl Conversation {
             account: self.context.store.account(opened.who.account()),
             settings: opened.settings,
             drop: Maildrop::new(opened.items),
+            may_write: opened.who.may_write(),
         }));
         self.ok("Welcome.");
     }
@@ -583,6 +586,9 @@ impl Conversation {
             Command::Top { message, lines } => {
                 self.send_message(*message, Some(TopCutter::new(u64::from(*lines))))
             }
+            Command::Dele(_) if !transaction.may_write => {
+                self.reply(&Reply::err("This token allows reading only"));
+            }
             Command::Dele(number) => match transaction.drop.delete(*number) {
                 true => self.ok(""),
                 false => self.out_of_range(),
@@ -686,6 +692,11 @@ impl Conversation {
             return;
         };
         let (retrieved, deleted) = transaction.drop.outcome();
+        // Popped marks hide mail from the next session: a change, too.
+        let (retrieved, deleted) = match transaction.may_write {
+            true => (retrieved, deleted),
+            false => Default::default(),
+        };
         let (account, now) = (transaction.account, self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
             let nothing = retrieved.is_empty() && deleted.is_empty();
