@@ -52,6 +52,9 @@ pub enum Command {
     /// Passwords for programs that know no OAuth
     #[command(subcommand)]
     AppPassword(AppPasswordVerb),
+    /// OAuth clients: apps that may ask people for access
+    #[command(subcommand)]
+    App(crate::apps::AppVerb),
     /// Which app may do what for whom
     #[command(subcommand)]
     Grant(GrantVerb),
@@ -392,7 +395,8 @@ fn short_duration(text: &str) -> Result<Duration, String> {
     crate::faults::duration(text).ok_or_else(|| "write it with its unit, as 500ms, 5s or 1m".into())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// `60s`, `30m`, `1h`, `7d`.
+pub fn duration(text: &str) -> Result<Duration, String> {
     crate::config::parse_duration(text)
         .ok_or_else(|| "write it with its unit, as 60s, 30m, 1h or 7d".into())
 }

@@ -25,7 +25,8 @@ pub struct Where<'a> {
 }
 
 impl Where<'_> {
-    fn ask(&self, request: &Request) -> Result<Value, Failure> {
+    /// One question, one answer.
+    pub fn ask(&self, request: &Request) -> Result<Value, Failure> {
         self.client()?.ask(request)
     }
 
@@ -39,6 +40,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
     match command {
         Command::Account(verb) => account(verb, server),
         Command::AppPassword(verb) => app_password(verb, server),
+        Command::App(verb) => crate::apps::run(verb, server),
         Command::Grant(verb) => grant(verb, server),
         Command::Token(token) => self::token(token, server),
         Command::Session(verb) => session(verb, server),
@@ -439,7 +441,8 @@ impl Drop for Hidden {
     }
 }
 
-fn confirm(question: &str) -> Result<(), Failure> {
+/// A yes, typed.
+pub fn confirm(question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage(format!("{question} Say so with --yes.")));
     }
@@ -454,7 +457,7 @@ fn confirm(question: &str) -> Result<(), Failure> {
 }
 
 /// A list: for programs as JSON, for people as columns.
-fn show(list: &Value, json: bool, columns: &[&str]) -> Result<(), Failure> {
+pub fn show(list: &Value, json: bool, columns: &[&str]) -> Result<(), Failure> {
     if json {
         return say(&list.to_string());
     }
@@ -488,7 +491,8 @@ fn show(list: &Value, json: bool, columns: &[&str]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn show_one(one: &Value, json: bool) -> Result<(), Failure> {
+/// One thing: for programs as JSON, for people as lines.
+pub fn show_one(one: &Value, json: bool) -> Result<(), Failure> {
     if json {
         return say(&one.to_string());
     }
@@ -506,7 +510,8 @@ fn plain(value: &Value) -> String {
     }
 }
 
-fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
+/// A text of an answer.
+pub fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -522,7 +527,7 @@ pub fn say(text: &str) -> Result<(), Failure> {
 }
 
 /// Talk.
-fn tell(text: &str) -> Result<(), Failure> {
+pub fn tell(text: &str) -> Result<(), Failure> {
     tell_same_line(&format!("{text}\n"))
 }
 

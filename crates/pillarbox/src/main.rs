@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod apps;
 mod binding;
 mod cli;
 mod clock;

@@ -207,6 +207,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
                 .map(|()| Value::Null)
                 .map_err(|error| identity(&error))
         }
+        Request::App { ask } => crate::apps::answer(ask, house).await,
         Request::StoreCheck => store_check(house).await,
     }
 }
@@ -436,9 +437,10 @@ fn grant_json(grant: &pillarbox_oauth::Grant) -> Value {
 fn identity(error: &IdentityError) -> Failure {
     match error {
         IdentityError::Store(error) => store(error),
-        IdentityError::BadPassword(_) | IdentityError::NoSuch(_) | IdentityError::TooMany(_) => {
-            Failure::no(error.to_string())
-        }
+        IdentityError::BadPassword(_)
+        | IdentityError::BadClient(_)
+        | IdentityError::NoSuch(_)
+        | IdentityError::TooMany(_) => Failure::no(error.to_string()),
         IdentityError::Broken(_) | IdentityError::Config(_) => {
             Failure::could_not(error.to_string())
         }

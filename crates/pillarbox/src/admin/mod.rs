@@ -156,6 +156,11 @@ pub enum Request {
         /// Which.
         id: String,
     },
+    /// OAuth clients.
+    App {
+        /// What about them.
+        ask: crate::apps::Ask,
+    },
     /// Verify everything.
     StoreCheck,
 }

@@ -1,0 +1,375 @@
+//! `pillarbox app`: OAuth clients by command. Shapes, requests, and both sides of each.
+
+use crate::clock::rfc3339;
+use crate::commands::{Where, confirm, say, show, show_one, tell, text_of};
+use crate::failure::Failure;
+use crate::house::House;
+use crate::{admin, suggest};
+use clap::{Args, Subcommand};
+use pillarbox_oauth::{
+    Audience, Client, ClientKind, IdentityError, NewClient, Scope, Scopes, Secret, Status,
+    VerifyKey,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Subcommand)]
+#[command(
+    after_help = "Examples:\n  pillarbox app add Shop --redirect https://shop.example/cb > secret.txt\n  \
+                  pillarbox app add Archive --service --delegate https://mail.google.com/ > key.json"
+)]
+pub enum AppVerb {
+    /// Register an app; its secret or key is printed once
+    Add(Add),
+    /// All apps
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// One app
+    Show {
+        /// As listed
+        id: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give it another secret; the one before goes on for a while
+    RotateSecret {
+        /// As listed
+        id: String,
+        /// How long the one before goes on
+        #[arg(long, value_parser = crate::cli::duration, default_value = "24h", value_name = "DURATION")]
+        overlap: Duration,
+    },
+    /// Let an app that registered itself begin
+    Approve {
+        /// As listed
+        id: String,
+    },
+    /// Say anew what a service account may do in everybody's name
+    Delegate {
+        /// As listed
+        id: String,
+        /// Scopes; none takes all back
+        scopes: Vec<String>,
+    },
+    /// Remove it: what it was allowed ends for everybody
+    Remove {
+        /// As listed
+        id: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Args, Serialize, Deserialize)]
+pub struct Add {
+    /// Its name, for people
+    pub name: String,
+    /// Where the browser may go after consent; may be given several times
+    #[arg(long = "redirect", value_name = "URL")]
+    pub redirects: Vec<String>,
+    /// Runs on people's own computers and keeps no secret
+    #[arg(long, group = "kind")]
+    pub native: bool,
+    /// Has no browser: device flow
+    #[arg(long, group = "kind")]
+    pub device: bool,
+    /// Acts without a person: signs with a key of its own
+    #[arg(long, group = "kind")]
+    pub service: bool,
+    /// Only this address may use it, while it is tried out; may be given several times
+    #[arg(long = "tester", value_name = "ADDRESS")]
+    pub testers: Vec<String>,
+    /// Public keys of a service account, PEM or JWKS; without it a key is made
+    #[arg(long, value_name = "FILE", requires = "service")]
+    pub key: Option<PathBuf>,
+    /// What a service account may do in everybody's name; may be given several times
+    #[arg(long = "delegate", value_name = "SCOPE", requires = "service")]
+    pub delegated: Vec<String>,
+    /// A server of our own: may ask what any token is worth
+    #[arg(long)]
+    pub introspects: bool,
+    /// What is in the file of `key`.
+    #[arg(skip)]
+    pub key_text: Option<String>,
+}
+
+/// What is asked of the running server.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Register.
+    Add(Box<Add>),
+    /// All.
+    List,
+    /// One.
+    Show(String),
+    /// Another secret; the one before goes on for so many seconds.
+    Rotate(String, u64),
+    /// Let it begin.
+    Approve(String),
+    /// What it may do in everybody's name.
+    Delegate(String, Vec<String>),
+    /// Remove.
+    Remove(String),
+}
+
+/// The command's side.
+pub fn run(verb: AppVerb, server: &Where<'_>) -> Result<(), Failure> {
+    let ask = |ask: Ask| server.ask(&admin::Request::App { ask });
+    match verb {
+        AppVerb::Add(mut new) => {
+            if let Some(file) = new.key.take() {
+                let text = std::fs::read_to_string(&file).map_err(|error| {
+                    Failure::could_not(format!("{} cannot be read: {error}", file.display()))
+                })?;
+                new.key_text = Some(text);
+            }
+            added(&ask(Ask::Add(Box::new(new)))?)
+        }
+        AppVerb::List { json } => {
+            let all = ask(Ask::List)?;
+            show(
+                &all,
+                json,
+                &[
+                    "id",
+                    "name",
+                    "kind",
+                    "audience",
+                    "registered_by",
+                    "registered",
+                ],
+            )
+        }
+        AppVerb::Show { id, json } => show_one(&ask(Ask::Show(id))?, json),
+        AppVerb::RotateSecret { id, overlap } => {
+            let made = ask(Ask::Rotate(id, overlap.as_secs()))?;
+            let text = text_of(&made, "until");
+            tell(&format!(
+                "Shown this once. The secret before it is good until {text}."
+            ))?;
+            say(text_of(&made, "client_secret"))
+        }
+        AppVerb::Approve { id } => {
+            ask(Ask::Approve(id.clone()))?;
+            tell(&format!("{id} may begin."))
+        }
+        AppVerb::Delegate { id, scopes } => {
+            let none = scopes.is_empty();
+            ask(Ask::Delegate(id.clone(), scopes))?;
+            tell(&match none {
+                true => format!("{id} may do nothing in other people's names any more."),
+                false => format!("{id} may do so in everybody's name from its next token on."),
+            })
+        }
+        AppVerb::Remove { id, yes } => {
+            if !yes {
+                confirm(&format!(
+                    "Remove {id}, and end what it was allowed, for everybody?"
+                ))?;
+            }
+            let ended = ask(Ask::Remove(id.clone()))?;
+            let count = ended.get("grants").and_then(Value::as_u64).unwrap_or(0);
+            tell(&format!("{id} is removed; {count} grants ended."))
+        }
+    }
+}
+
+fn added(made: &Value) -> Result<(), Failure> {
+    let id = text_of(made, "client_id");
+    if let Some(key) = made.get("key") {
+        tell(&format!(
+            "Made service account {id}. Its key is shown this once:"
+        ))?;
+        return say(&format!("{key:#}"));
+    }
+    tell(&format!("Made app {id}."))?;
+    match made.get("client_secret").and_then(Value::as_str) {
+        Some(secret) => {
+            tell("Its secret is shown this once:")?;
+            say(secret)
+        }
+        None => say(id),
+    }
+}
+
+/// The server's side.
+pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
+    let (identity, now) = (&house.identity, house.clock.wall());
+    match ask {
+        Ask::Add(new) => add(*new, house).await,
+        Ask::List => {
+            let all = identity.clients().await.map_err(|error| refused(&error))?;
+            Ok(all.iter().map(|client| in_json(client)).collect())
+        }
+        Ask::Show(id) => Ok(in_json(&*find(house, &id).await?)),
+        Ask::Rotate(id, seconds) => {
+            find(house, &id).await?;
+            let overlap = Duration::from_secs(seconds);
+            let secret = identity.rotate_client_secret(&id, overlap, now).await;
+            let secret = secret.map_err(|error| refused(&error))?;
+            let until = now.saturating_add(i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX));
+            Ok(json!({"client_secret": secret.expose(), "until": rfc3339(until)}))
+        }
+        Ask::Approve(id) => {
+            find(house, &id).await?;
+            let done = identity.approve_client(&id).await;
+            done.map(|()| Value::Null).map_err(|error| refused(&error))
+        }
+        Ask::Delegate(id, scopes) => {
+            find(house, &id).await?;
+            let done = identity.delegate(&id, read_scopes(&scopes)?).await;
+            done.map(|()| Value::Null).map_err(|error| refused(&error))
+        }
+        Ask::Remove(id) => {
+            find(house, &id).await?;
+            let ended = identity.remove_client(&id, now).await;
+            ended
+                .map(|count| json!({"grants": count}))
+                .map_err(|error| refused(&error))
+        }
+    }
+}
+
+async fn add(new: Add, house: &House) -> Result<Value, Failure> {
+    let kind = match (new.native, new.device, new.service) {
+        (true, ..) => ClientKind::Native,
+        (_, true, _) => ClientKind::Device,
+        (.., true) => ClientKind::Service,
+        _ => ClientKind::Web,
+    };
+    let delegated = read_scopes(&new.delegated)?;
+    let wanted = (kind == ClientKind::Service, &new.key_text);
+    let (keys, private) = match wanted {
+        (true, None) => {
+            let kid = format!("{:016x}", crate::random::number());
+            let made = VerifyKey::generate(kid.clone()).await;
+            let (key, private) = made.map_err(|error| refused(&error))?;
+            (vec![key], Some((kid, private)))
+        }
+        (_, Some(text)) => (
+            VerifyKey::read_all(text).map_err(|error| refused(&error))?,
+            None,
+        ),
+        (false, None) => (Vec::new(), None),
+    };
+    let asked = NewClient {
+        // A service account proves itself with its key; a secret it needs for administration alone.
+        confidential: match kind {
+            ClientKind::Service => delegated.has(Scope::Admin) || new.introspects,
+            kind => kind == ClientKind::Web || new.introspects,
+        },
+        redirects: new.redirects,
+        testers: (!new.testers.is_empty()).then_some(new.testers),
+        keys,
+        delegated,
+        introspects: new.introspects,
+        ..NewClient::new(new.name, kind)
+    };
+    let made = house.identity.add_client(asked, house.clock.wall()).await;
+    let (client, secret) = made.map_err(|error| refused(&error))?;
+    let mut told = json!({"client_id": *client.id});
+    if let Some(secret) = &secret {
+        told["client_secret"] = json!(secret.expose());
+    }
+    if let Some((kid, private)) = private {
+        told["key"] = key_file(house, &client, &kid, &private, secret.as_ref());
+    }
+    Ok(told)
+}
+
+/// The file that Google's libraries for service accounts read, with our addresses in it.
+fn key_file(
+    house: &House,
+    client: &Client,
+    kid: &str,
+    private: &Secret,
+    secret: Option<&Secret>,
+) -> Value {
+    let metadata = house.identity.metadata();
+    let mut file = json!({
+        "type": "service_account",
+        "client_id": *client.id,
+        "client_email": *client.id,
+        "private_key_id": kid,
+        "private_key": private.expose(),
+        "auth_uri": metadata.authorization_endpoint,
+        "token_uri": metadata.token_endpoint,
+    });
+    if let Some(secret) = secret {
+        file["client_secret"] = json!(secret.expose());
+    }
+    file
+}
+
+fn read_scopes(words: &[String]) -> Result<Scopes, Failure> {
+    words.iter().try_fold(Scopes::default(), |scopes, word| {
+        let scope = Scope::parse(word).ok_or_else(|| {
+            let hint = suggest::hint(word, Scope::ALL.iter().map(|scope| scope.name()));
+            Failure::usage(format!("there is no scope {word}{hint}"))
+        })?;
+        Ok(scopes.with(scope))
+    })
+}
+
+async fn find(house: &House, id: &str) -> Result<std::sync::Arc<Client>, Failure> {
+    let all = house
+        .identity
+        .clients()
+        .await
+        .map_err(|error| refused(&error))?;
+    if let Some(found) = all.iter().find(|client| *client.id == *id) {
+        return Ok(found.clone());
+    }
+    let hint = suggest::hint(id, all.iter().map(|client| &*client.id));
+    Err(Failure::no(format!("no app {id}{hint}")))
+}
+
+fn in_json(client: &Client) -> Value {
+    let kind = match client.kind {
+        ClientKind::Native => "native",
+        ClientKind::Web => "web",
+        ClientKind::Device => "device",
+        ClientKind::Service => "service",
+    };
+    let (audience, testers) = match &client.audience {
+        Audience::Everyone => ("everyone", Vec::new()),
+        Audience::Testing(people) => ("testing", people.iter().map(ToString::to_string).collect()),
+    };
+    let secret = |(created, until): (i64, Option<i64>)| json!({"created": rfc3339(created), "until": until.map(rfc3339)});
+    let key =
+        |key: &VerifyKey| json!({"kid": key.kid, "algorithm": format!("{:?}", key.algorithm)});
+    json!({
+        "id": *client.id, "name": *client.name, "kind": kind, "confidential": client.is_confidential(),
+        "redirects": client.redirects.iter().map(redirect).collect::<Vec<_>>(),
+        "audience": audience, "testers": testers,
+        "delegated": client.delegated().to_string(),
+        "secrets": client.secrets().map(secret).collect::<Vec<_>>(),
+        "keys": client.keys().iter().map(key).collect::<Vec<_>>(),
+        "approved": client.status == Status::Active,
+        "registered_by": *client.registered_by, "registered": client.registered.map(rfc3339),
+    })
+}
+
+fn redirect(redirect: &pillarbox_oauth::Redirect) -> String {
+    match redirect {
+        pillarbox_oauth::Redirect::Exact(url) => url.to_string(),
+        pillarbox_oauth::Redirect::AnyLoopback => "any loopback address".into(),
+    }
+}
+
+fn refused(error: &IdentityError) -> Failure {
+    match error {
+        IdentityError::BadClient(_) | IdentityError::NoSuch(_) | IdentityError::TooMany(_) => {
+            Failure::no(error.to_string())
+        }
+        _ => Failure::could_not(error.to_string()),
+    }
+}
