@@ -91,6 +91,8 @@ pub struct Faulty<C> {
     expired: Option<Duration>,
     closing: bool,
     peer_left: bool,
+    /// The session has lost its authority: nothing goes wrong on purpose any more, and nothing is held back.
+    over: bool,
 }
 
 impl<C: Conversation> Faulty<C> {
@@ -128,6 +130,7 @@ impl<C: Conversation> Faulty<C> {
             expired: None,
             closing: false,
             peer_left: false,
+            over: false,
         }
     }
 
@@ -435,6 +438,15 @@ impl<C: Conversation> Faulty<C> {
         Some(Until { mono, ..until })
     }
 
+    /// A session that ends answers what the client has sent already, or hangs up on silence: it must see which it is.
+    fn step_aside_at_the_end(&mut self) {
+        if !self.over && self.real.seat().ended().is_some() {
+            self.over = true;
+            let held = self.cutter.take_all();
+            self.hand_on(held);
+        }
+    }
+
     /// What the time alone brings.
     fn time_passes(&mut self) {
         if self.expires.is_some_and(|expires| self.now.mono >= expires) {
@@ -484,6 +496,7 @@ where
             if let Some(line) = self.waiting.take() {
                 self.hand_on(line);
             }
+            self.step_aside_at_the_end();
             match self.real.advance(now) {
                 Step::Send(bytes) => self.said(bytes),
                 Step::Run(job) => {
@@ -506,6 +519,7 @@ where
     fn receive(&mut self, bytes: &[u8]) {
         match bytes {
             [] => self.peer_left = true,
+            bytes if self.over => self.real.receive(bytes),
             bytes => self.cutter.feed(bytes),
         }
     }

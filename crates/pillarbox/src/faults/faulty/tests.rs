@@ -6,7 +6,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::faults::live::Asked;
 use crate::journal::{Format, Journal, Level};
-use pillarbox_protocols::sessions::Registry;
+use pillarbox_protocols::sessions::{Registry, Which};
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -105,6 +105,7 @@ struct Stage {
     faulty: Faulty<Script>,
     faults: Faults,
     journal: Journal,
+    registry: Registry,
     heard: Arc<Mutex<Vec<u8>>>,
     now: Now,
     said: Vec<u8>,
@@ -122,7 +123,7 @@ impl Stage {
         let (alive, stopping) = watch::channel(false);
         let seat = registry.connect(protocol, [127, 0, 0, 1].into(), "t", 0);
         let issuer = "https://localhost".to_owned();
-        let faults = Faults::new(clock.clone(), journal.clone(), registry, issuer, stopping);
+        let faults = Faults::new(clock, journal.clone(), registry.clone(), issuer, stopping);
         let heard = Arc::default();
         let script = Script {
             seat,
@@ -143,6 +144,7 @@ impl Stage {
             faulty: Faulty::new(script, faults.clone(), protocol, true, peer, now),
             faults,
             journal,
+            registry,
             heard,
             now,
             said: Vec::new(),
@@ -366,6 +368,17 @@ async fn a_session_expires_when_it_should() {
     assert_eq!(stage.send("NOOP\r\nQUIT\r\n").await.as_bytes(), POP_EXPIRED);
     assert!(stage.closed);
     assert_eq!(stage.heard(), "STAT\r\n");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_sees_what_was_sent_already() {
+    let mut stage = Stage::new(Protocol::Pop3, &["pop.noop refuse"]);
+    stage.go_on().await;
+    stage.faulty.receive(b"STAT\r\nNOOP\r\nQUIT\r\n");
+    stage.registry.end(&Which::Session("t".into()));
+    stage.go_on().await;
+    assert_eq!(stage.take(), "did STAT\r\ndid NOOP\r\ndid QUIT\r\n");
+    assert_eq!(stage.send("NOOP\r\n").await, "did NOOP\r\n");
 }
 
 #[tokio::test]
