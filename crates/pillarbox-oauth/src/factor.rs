@@ -75,6 +75,7 @@ impl Identity {
     ) -> Result<FirstFactor, Refusal> {
         let person = self.web_password(address, password, now).await?;
         if !self.has_second_factor(&person.account).await? {
+            self.record_web(address, &Ok(person.clone()), now);
             return Ok(FirstFactor::Enough(person));
         }
         let ticket = opaque::new(Text::Half, &person.account, &self.inner.random);
@@ -112,7 +113,10 @@ impl Identity {
     ) -> Result<Principal, Refusal> {
         let person = self.web_password(address, password, now).await?;
         match self.has_second_factor(&person.account).await? {
-            false => Ok(person),
+            false => {
+                self.record_web(address, &Ok(person.clone()), now);
+                Ok(person)
+            }
             true => Err(Refusal::invalid("the second factor is missing")),
         }
     }
@@ -160,20 +164,26 @@ impl Identity {
             Tried::Over => return Err(unknown()),
             Tried::Wrong => {
                 self.count_code(&account, false, now);
-                return Err(Refusal::invalid("the code is wrong, or was used already"));
+                let refused = Err(Refusal::invalid("the code is wrong, or was used already"));
+                if let Ok(standing) = self.standing(&account).await {
+                    self.record_web(&standing.address, &refused, now);
+                }
+                return refused;
             }
             Tried::Right => self.count_code(&account, true, now),
         }
         let standing = self.standing(&account).await?;
         standing.allows(Service::Web)?;
-        Ok(Principal {
+        let person = Principal {
             account,
             address: Arc::clone(&standing.address),
             credential: Credential::Password,
             app: None,
             until: None,
             rights: crate::principal::Rights::default(),
-        })
+        };
+        self.record_web(&standing.address, &Ok(person.clone()), now);
+        Ok(person)
     }
 
     /// How the second factor stands.

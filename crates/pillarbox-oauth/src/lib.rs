@@ -17,6 +17,7 @@ mod hashing;
 mod introspect;
 mod invites;
 mod keys;
+mod limits;
 mod opaque;
 mod people;
 mod principal;
@@ -42,6 +43,7 @@ pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use introspect::Introspection;
 pub use invites::INVITE_MS;
+pub use limits::{AppLimits, Network, NotANetwork};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use pushed::PushedResponse;
 pub use scope::{Access, IMAP_ADMIN_SCOPE, MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
@@ -221,6 +223,8 @@ pub struct AppPassword {
     pub name: Arc<str>,
     /// When it was made.
     pub created: Millis,
+    /// What it is limited to.
+    pub limits: AppLimits,
 }
 
 /// One approval as shown to its owner: which program may do what.

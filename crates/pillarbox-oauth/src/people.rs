@@ -1,6 +1,7 @@
 //! People: their accounts, their passwords, their app passwords.
 
 use crate::principal::Rights;
+use crate::limits::{AppLimits, LimitsRow, NETWORKS_MAX};
 use crate::rows::{self, AppRow, GrantRow, Kind, PasswordRow};
 use crate::{
     Act, AppPassword, Credential, Deed, Identity, IdentityError, Passwords, Principal, Refusal,
@@ -122,7 +123,9 @@ impl Identity {
             .check_own_password(account, password, Service::Web)
             .await;
         self.count(address, &found, now);
-        self.record_web(address, &found, now);
+        if found.is_err() {
+            self.record_web(address, &found, now);
+        }
         found
     }
 
@@ -166,6 +169,28 @@ impl Identity {
         name: &str,
         now: Millis,
     ) -> Result<(Arc<str>, Secret)> {
+        let limits = AppLimits::default();
+        self.add_limited_app_password(account, name, limits, now)
+            .await
+    }
+
+    /// The same for some services, networks or a time only.
+    ///
+    /// # Errors
+    /// As [`Identity::add_app_password`]; [`IdentityError::BadPassword`] for one that would have ended already.
+    pub async fn add_limited_app_password(
+        &self,
+        account: &AccountId,
+        name: &str,
+        limits: AppLimits,
+        now: Millis,
+    ) -> Result<(Arc<str>, Secret)> {
+        if limits.from.len() > NETWORKS_MAX {
+            return Err(IdentityError::TooMany("networks"));
+        }
+        if limits.until.is_some_and(|until| until <= now) {
+            return Err(IdentityError::BadPassword("the end lies in the past"));
+        }
         let id: Arc<str> = opaque::random_text(&self.inner.random, 9).into();
         let letters = self.random_letters();
         let handle = self.inner.store.account(account);
@@ -179,6 +204,7 @@ impl Identity {
             hash: self.app_hash(account, &letters),
             created: now,
             scram: Some(self.scram_row(&address, &letters)),
+            limits: LimitsRow::new(&limits),
         };
         let made = row.name.clone();
         let (prefix, key) = (Kind::App.all(), Kind::App.key(&*id));
@@ -204,6 +230,7 @@ impl Identity {
             id: id.into(),
             name: row.name.into(),
             created: row.created,
+            limits: row.limits.limits(),
         };
         Ok(all.into_iter().map(show).collect())
     }
@@ -266,8 +293,9 @@ impl Identity {
         account: AccountId,
         (id, row): (String, AppRow),
         service: Service,
-        _now: Millis,
+        now: Millis,
     ) -> Result<Principal, Refusal> {
+        row.limits.allow(service, self.peer, now)?;
         let standing = self.standing(&account).await?;
         standing.allows(service)?;
         Ok(Principal {
@@ -275,7 +303,7 @@ impl Identity {
             address: Arc::clone(&standing.address),
             credential: Credential::AppPassword(id.into()),
             app: Some(row.name.into()),
-            until: None,
+            until: row.limits.until(),
             rights: Rights::default(),
         })
     }

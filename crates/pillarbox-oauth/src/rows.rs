@@ -121,6 +121,8 @@ pub(crate) struct AppRow {
     pub created: Millis,
     #[serde(default)]
     pub scram: Option<ScramRow>,
+    #[serde(default)]
+    pub limits: crate::limits::LimitsRow,
 }
 
 /// What SCRAM keeps of an app password (RFC 5802 §3): neither opens anything by itself.

@@ -7,6 +7,7 @@ mod attacks;
 mod authorization;
 mod clients;
 mod credentials;
+mod limits;
 mod device;
 mod factor;
 mod requests;
