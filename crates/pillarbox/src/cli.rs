@@ -204,6 +204,15 @@ pub enum AppPasswordVerb {
         /// What it is for
         #[arg(long, default_value = "app password")]
         name: String,
+        /// Only for these services: imap, pop, smtp
+        #[arg(long, value_delimiter = ',', value_parser = ["imap", "pop", "smtp"])]
+        only: Vec<String>,
+        /// Only from these networks, such as 192.0.2.0/24
+        #[arg(long, value_delimiter = ',')]
+        from: Vec<pillarbox_oauth::Network>,
+        /// Ends with the beginning of this day, UTC, such as 2027-01-01
+        #[arg(long)]
+        until: Option<jiff::civil::Date>,
     },
     /// Those of an account
     List {

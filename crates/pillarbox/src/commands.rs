@@ -138,14 +138,30 @@ fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
 
 fn app_password(verb: AppPasswordVerb, server: &Where<'_>) -> Result<(), Failure> {
     match verb {
-        AppPasswordVerb::Add { address, name } => {
-            let made = server.ask(&Request::AppPasswordAdd { address, name })?;
+        AppPasswordVerb::Add {
+            address,
+            name,
+            only,
+            from,
+            until,
+        } => {
+            let made = server.ask(&Request::AppPasswordAdd {
+                address,
+                name,
+                only,
+                from: from.iter().map(ToString::to_string).collect(),
+                until: until.and_then(crate::admin::limits::midnight),
+            })?;
             tell("Shown this once; programs use it in place of the password:")?;
             say(text_of(&made, "password"))
         }
         AppPasswordVerb::List { address, json } => {
             let all = server.ask(&Request::AppPasswordList { address })?;
-            show(&all, json, &["id", "name", "created"])
+            show(
+                &all,
+                json,
+                &["id", "name", "created", "only", "from", "until"],
+            )
         }
         AppPasswordVerb::Revoke { address, id } => {
             server.ask(&Request::AppPasswordRevoke {

@@ -162,11 +162,18 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
                 .map(|()| Value::Null)
                 .map_err(|error| store(&error))
         }
-        Request::AppPasswordAdd { address, name } => {
+        Request::AppPasswordAdd {
+            address,
+            name,
+            only,
+            from,
+            until,
+        } => {
             let id = account(house, &address).await?;
+            let limits = super::limits::read(&only, &from, until)?;
             let made = house
                 .identity
-                .add_app_password(&id, &name, house.clock.wall())
+                .add_limited_app_password(&id, &name, limits, house.clock.wall())
                 .await;
             let (id, password) = made.map_err(|error| identity(&error))?;
             Ok(json!({"id": *id, "password": password.expose()}))
@@ -178,7 +185,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
                 .list_app_passwords(&id)
                 .await
                 .map_err(|error| identity(&error))?;
-            let one = |one: &pillarbox_oauth::AppPassword| json!({"id": *one.id, "name": *one.name, "created": rfc3339(one.created)});
+            let one = |one: &pillarbox_oauth::AppPassword| super::limits::show(one);
             Ok(all.iter().map(one).collect())
         }
         Request::AppPasswordRevoke { address, id } => {

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod client;
+pub mod limits;
 pub mod place;
 pub mod server;
 
@@ -131,6 +132,15 @@ pub enum Request {
         address: String,
         /// What it is for.
         name: String,
+        /// Services, as on the command line; empty is all.
+        #[serde(default)]
+        only: Vec<String>,
+        /// Networks; empty is from anywhere.
+        #[serde(default)]
+        from: Vec<String>,
+        /// Its end, in milliseconds since 1970.
+        #[serde(default)]
+        until: Option<i64>,
     },
     /// Those of an account.
     AppPasswordList {
