@@ -6,7 +6,7 @@ use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
 use pillarbox_store::blob::MemoryBlobs;
 use pillarbox_store::engine::MemoryEngine;
 use pillarbox_store::mail::{Millis, Naming, Store};
-use pillarbox_web::{MailServices, Web, router};
+use pillarbox_web::{MailServices, NoControl, Web, router};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -52,6 +52,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             smtps: Some(1465),
             submission: Some(1587),
         },
+        control: Arc::new(NoControl),
     };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     axum::serve(listener, router(web)).await?;

@@ -4,18 +4,28 @@
 //! Deliberately absent: scripts (every page works without), anything from another host, cookies on endpoints for programs.
 #![forbid(unsafe_code)]
 
+mod account;
+mod admin;
 mod autoconfig;
 mod consent;
+mod console;
+mod control;
 mod dates;
 mod device;
 mod endpoints;
 mod factor;
 mod form;
+mod frame;
 mod headers;
+mod invite;
 mod pages;
 mod session;
+mod signed;
 #[cfg(test)]
 mod tests;
+mod when;
+
+pub use control::{Condition, Control, Happening, LiveSession, NoControl, SignedIn, Wanted};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -70,6 +80,8 @@ pub struct Web {
     pub dev: bool,
     /// The mail services.
     pub mail: MailServices,
+    /// The running server.
+    pub control: Arc<dyn Control>,
 }
 
 /// What every page shows.
@@ -121,6 +133,10 @@ pub fn router(web: Web) -> Router {
         .route("/consent", post(consent::answer))
         .route("/device", get(device::page).post(device::enter))
         .route("/device/consent", get(device::ask).post(device::answer))
+        .merge(account::routes())
+        .merge(admin::routes())
+        .merge(invite::routes())
+        .merge(console::routes(web.dev))
         .layer(CsrfLayer::new());
     let app = Arc::new(Inner { web, site });
     Router::new()

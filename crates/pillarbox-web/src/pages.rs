@@ -1,6 +1,6 @@
 //! The pages of people: start, sign in and out, messages.
 
-use crate::{App, Peer, Site, device, factor, form, headers, session};
+use crate::{App, Peer, Site, device, factor, form, headers, session, signed};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
@@ -278,7 +278,7 @@ pub(crate) async fn signed_in(
         Ok(session) => session,
         Err(fault) => return failed(app, &fault),
     };
-    let next = waiting.map_or_else(|| "/".to_owned(), |waiting| waiting.next);
+    let next = waiting.map_or_else(|| signed::next(headers), |waiting| waiting.next);
     let mut response = go(&next);
     response
         .headers_mut()

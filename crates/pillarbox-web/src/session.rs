@@ -7,8 +7,13 @@ use pillarbox_oauth::{Principal, RefusalKind, SESSION_MS, Secret};
 
 const NAME: &str = "__Host-session";
 
-/// The cookie's text, as sent.
+/// The session cookie's text, as sent.
 pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    named(headers, NAME)
+}
+
+/// The text of a cookie, as sent.
+pub(crate) fn named<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers
         .get_all(COOKIE)
         .into_iter()
@@ -17,7 +22,7 @@ pub(crate) fn cookie(headers: &HeaderMap) -> Option<&str> {
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
     cookies
-        .find(|(name, _)| *name == NAME)
+        .find(|(name, _)| *name == wanted)
         .map(|(_, value)| value)
 }
 

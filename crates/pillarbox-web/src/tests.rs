@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
 #![allow(clippy::disallowed_methods)] // it stands in the program's place: randomness comes from it
 
-use crate::{MailServices, Web, form, router};
+mod pages;
+
+use crate::{Control, MailServices, NoControl, Web, form, router};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
@@ -31,6 +33,7 @@ const AUTH: &str = "/o/oauth2/v2/auth";
 struct Browser {
     router: Router,
     identity: Identity,
+    store: Store,
     cookie: Option<String>,
 }
 
@@ -57,6 +60,10 @@ impl Browser {
     }
 
     async fn with(clients: Vec<Client>, dev: bool) -> Self {
+        Self::under(clients, dev, Arc::new(NoControl)).await
+    }
+
+    async fn under(clients: Vec<Client>, dev: bool, control: Arc<dyn Control>) -> Self {
         let random = Arc::new(|out: &mut [u8]| aws_lc_rs::rand::fill(out).unwrap());
         let (engine, blobs) = (Arc::new(MemoryEngine::new()), Arc::new(MemoryBlobs::new()));
         let store = Store::open(engine, blobs, random.clone()).await.unwrap();
@@ -81,7 +88,7 @@ impl Browser {
         }
         let web = Web {
             identity: identity.clone(),
-            store,
+            store: store.clone(),
             clock: Arc::new(|| NOW),
             product: "Pillarbox".into(),
             version: "0.1.0".into(),
@@ -91,10 +98,12 @@ impl Browser {
                 imap: Some(1993),
                 ..MailServices::default()
             },
+            control,
         };
         Self {
             router: router(web),
             identity,
+            store,
             cookie: None,
         }
     }
@@ -415,7 +424,7 @@ async fn sign_in_leads_nowhere_else() {
     ] {
         assert_eq!(
             browser.sign_in(then).await.header("location"),
-            "/",
+            "/account",
             "{then}"
         );
     }

@@ -155,6 +155,17 @@ pub enum AccountVerb {
     Add {
         /// The new address
         address: String,
+        /// May look after the server on the web
+        #[arg(long)]
+        administrator: bool,
+    },
+    /// Let a person look after the server on the web, or no longer
+    Admin {
+        /// Whose
+        address: String,
+        /// on or off
+        #[arg(value_parser = ["on", "off"])]
+        switch: String,
     },
     /// All accounts
     List {

@@ -83,14 +83,27 @@ fn stop(server: &Where<'_>) -> Result<(), Failure> {
 
 fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
     match verb {
-        AccountVerb::Add { address } => {
+        AccountVerb::Add {
+            address,
+            administrator,
+        } => {
             let password = secret("Password (empty for none): ")?;
             let password = Some(password).filter(|password| !password.is_empty());
             server.ask(&Request::AccountAdd {
                 address: address.clone(),
                 password,
+                administrator,
             })?;
             tell(&format!("Made {address}."))
+        }
+        AccountVerb::Admin { address, switch } => {
+            let administrator = switch == "on";
+            server.ask(&Request::AccountAdmin {
+                address: address.clone(),
+                administrator,
+            })?;
+            let word = if administrator { "now" } else { "no longer" };
+            tell(&format!("{address} is {word} an administrator."))
         }
         AccountVerb::List { json } => {
             let all = server.ask(&Request::AccountList)?;

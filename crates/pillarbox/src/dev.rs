@@ -192,8 +192,15 @@ fn summary(house: &House, development: &Development) -> String {
     line(
         "web",
         format!(
-            "{:<31} sign in",
+            "{:<31} sign in, apps, sessions",
             format!("https://localhost:{}", port(Service::Web))
+        ),
+    );
+    line(
+        "console",
+        format!(
+            "{:<31} tokens, clock, mailboxes, log",
+            format!("https://localhost:{}/dev", port(Service::Web))
         ),
     );
     line(

@@ -121,6 +121,7 @@ impl Development {
             "app_password": self.app_password.expose(),
             "client_id": "web",
             "client_secret": "pillarbox",
+            "dev_api": format!("https://localhost:{}/dev/api", port(Service::Web)),
             "admin": self.admin,
             "pid": std::process::id(),
         });

@@ -137,6 +137,23 @@ impl Journal {
         self.kept().order.iter().cloned().collect()
     }
 
+    /// The newest events that pass, newest first, each with its sentence.
+    pub fn recent(
+        &self,
+        limit: usize,
+        pass: impl Fn(&Event, &str) -> bool,
+    ) -> Vec<(Event, String)> {
+        let mut all: Vec<Event> = self.kept().sessions.values().flatten().cloned().collect();
+        all.sort_by_key(|event| event.at);
+        let told = all.into_iter().rev().map(|event| {
+            let text = printable(&sentence(&event.what, &self.0.clock));
+            (event, text)
+        });
+        told.filter(|(event, text)| pass(event, text))
+            .take(limit)
+            .collect()
+    }
+
     /// Every line from now on.
     pub fn follow(&self) -> broadcast::Receiver<Arc<str>> {
         self.0.followers.subscribe()

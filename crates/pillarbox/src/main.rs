@@ -18,12 +18,14 @@ mod house;
 mod journal;
 mod listen;
 mod offline;
+mod pages;
 mod random;
 mod serve;
 mod services;
 mod suggest;
 mod tls;
 mod traces;
+mod trail;
 mod upkeep;
 mod web;
 

@@ -9,7 +9,7 @@ use crate::house::{self, Development, House};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
 use crate::services::Services;
-use crate::{admin, random, tls, traces, upkeep};
+use crate::{admin, random, tls, traces, trail, upkeep};
 use anyhow::{Context, Result};
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
 use pillarbox_protocols::sessions::{Registry, Which};
@@ -112,6 +112,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
     tasks.spawn(house.clock.clone().watch_system());
     tasks.spawn(end_revoked(house.clone()));
     tasks.spawn(upkeep::keep(house.clone()));
+    tasks.spawn(trail::keep(house.clone()));
     Ok(Running { house, tasks, gone })
 }
 
@@ -127,6 +128,7 @@ impl Running {
         let all_gone = tokio::time::timeout(LAST_WORDS, self.gone.recv())
             .await
             .is_ok();
+        self.house.identity.write_activity().await;
         let how = if all_gone {
             ""
         } else {
@@ -321,6 +323,11 @@ async fn people(
         .account_of(&user)
         .await?
         .context("the account that was just made is not there")?;
+    if !identity.is_administrator(&account).await? {
+        identity
+            .set_administrator(&account, true, clock.wall())
+            .await?;
+    }
     for old in identity.list_app_passwords(&account).await? {
         if &*old.name == VARIABLES {
             identity.revoke_app_password(&account, &old.id).await?;

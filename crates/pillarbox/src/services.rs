@@ -7,8 +7,10 @@ use crate::faults::faulty::Faulty;
 use crate::house::House;
 use crate::journal::Level;
 use crate::listen::{Open, Service};
+use crate::pages::Pages;
 use crate::random;
 use crate::tls;
+use crate::trail;
 use crate::web::Web;
 use anyhow::{Context, Result};
 use pillarbox_delivery::{Delivery, Outbox};
@@ -298,7 +300,7 @@ fn on_the_wire(octets: u64) -> u64 {
     octets.div_ceil(57) * 78 + 10_221
 }
 
-fn pages(house: &House, listening: &[(Service, u16)], tls: &tls::Configs) -> Web {
+fn pages(house: &Arc<House>, listening: &[(Service, u16)], tls: &tls::Configs) -> Web {
     let port = |service| {
         listening
             .iter()
@@ -320,6 +322,7 @@ fn pages(house: &House, listening: &[(Service, u16)], tls: &tls::Configs) -> Web
             smtps: port(Service::Smtps),
             submission: port(Service::Submission),
         },
+        control: Arc::new(Pages(house.clone())),
     };
     let development = house.development.as_ref();
     let faults = development.map(|development| development.faults.clone());
@@ -327,8 +330,11 @@ fn pages(house: &House, listening: &[(Service, u16)], tls: &tls::Configs) -> Web
 }
 
 fn journal(house: &House) -> events::Journal {
-    let journal = house.journal.clone();
-    Arc::new(move |event| journal.event(event))
+    let (journal, identity) = (house.journal.clone(), house.identity.clone());
+    Arc::new(move |event| {
+        trail::feed(&identity, &event);
+        journal.event(event);
+    })
 }
 
 fn help_url(config: &config::Config) -> String {

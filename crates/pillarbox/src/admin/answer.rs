@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::faults::{Asked, Faults};
 use crate::house::House;
 use crate::{journal, suggest};
-use pillarbox_oauth::{IdentityError, Mint, Service};
+use pillarbox_oauth::{Act, Deed, IdentityError, Mint, Service};
 use pillarbox_protocols::sessions::{Session, Which};
 use pillarbox_store::mail::{AccountId, StoreError};
 use serde_json::{Value, json};
@@ -118,18 +118,33 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         Request::LogFollow => Ok(Value::Null), // answered line by line, before it comes here
         Request::SessionList => Ok(house.registry.list().iter().map(session_json).collect()),
         Request::SessionEnd { which } => session_end(house, which).await,
-        Request::AccountAdd { address, password } => {
+        Request::AccountAdd {
+            address,
+            password,
+            administrator,
+        } => {
+            let now = house.clock.wall();
             let made = house
                 .identity
-                .create_person(
-                    &address,
-                    password.as_deref(),
-                    house.naming,
-                    house.clock.wall(),
-                )
+                .create_person(&address, password.as_deref(), house.naming, now)
                 .await;
-            made.map(|id| json!({"id": *id.0}))
-                .map_err(|error| identity(&error))
+            let id = made.map_err(|error| identity(&error))?;
+            if administrator {
+                let set = house.identity.set_administrator(&id, true, now).await;
+                set.map_err(|error| identity(&error))?;
+            }
+            Ok(json!({"id": *id.0}))
+        }
+        Request::AccountAdmin {
+            address,
+            administrator,
+        } => {
+            let id = account(house, &address).await?;
+            let set = house
+                .identity
+                .set_administrator(&id, administrator, house.clock.wall())
+                .await;
+            set.map(|()| Value::Null).map_err(|error| identity(&error))
         }
         Request::AccountList => account_list(house).await,
         Request::AccountShow { address } => account_show(house, &address).await,
@@ -144,7 +159,13 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         Request::AccountSuspend { address, suspended } => {
             let id = account(house, &address).await?;
             let set = house.identity.set_suspended(&id, suspended).await;
-            set.map(|()| Value::Null).map_err(|error| identity(&error))
+            set.map_err(|error| identity(&error))?;
+            let deed = match suspended {
+                true => Deed::Suspended,
+                false => Deed::Resumed,
+            };
+            record(house, &id, Act::new(deed, house.clock.wall()));
+            Ok(Value::Null)
         }
         Request::AccountRemove { address } => {
             let id = account(house, &address).await?;
@@ -190,10 +211,18 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         }
         Request::AppPasswordRevoke { address, id } => {
             let account = account(house, &address).await?;
+            let all = house.identity.list_app_passwords(&account).await;
+            let all = all.map_err(|error| identity(&error))?;
             let revoked = house.identity.revoke_app_password(&account, &id).await;
-            revoked
-                .map(|()| Value::Null)
-                .map_err(|error| identity(&error))
+            revoked.map_err(|error| identity(&error))?;
+            let name = all.into_iter().find(|one| *one.id == *id);
+            let act = Act::new(Deed::AppPasswordEnded, house.clock.wall());
+            record(
+                house,
+                &account,
+                act.app(name.map_or("?".into(), |one| one.name)),
+            );
+            Ok(Value::Null)
         }
         Request::GrantList { address } => {
             let id = account(house, &address).await?;
@@ -383,6 +412,12 @@ async fn store_check(house: &House) -> Result<Value, Failure> {
 /// What `store check` prints with `--json`.
 pub fn report_json(report: &pillarbox_store::mail::Report) -> Value {
     json!({"accounts": report.accounts, "messages": report.messages, "bodies": report.bodies, "problems": report.problems})
+}
+
+/// What was done on this machine stands in the person's audit trail too.
+fn record(house: &House, account: &AccountId, act: Act) {
+    let act = act.detail("on the server’s command line");
+    house.identity.record(account, act);
 }
 
 /// The account of an address, or the nearest that exists.

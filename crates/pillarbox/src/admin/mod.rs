@@ -99,6 +99,16 @@ pub enum Request {
         address: String,
         /// Its password, if any.
         password: Option<String>,
+        /// May look after the server on the web.
+        #[serde(default)]
+        administrator: bool,
+    },
+    /// Make an administrator, or no longer one.
+    AccountAdmin {
+        /// Whose.
+        address: String,
+        /// Which of both.
+        administrator: bool,
     },
     /// All accounts.
     AccountList,

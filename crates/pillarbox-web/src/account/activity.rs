@@ -1,0 +1,108 @@
+//! What happened in an account, in words.
+
+use crate::frame::Frame;
+use crate::pages::{failed, show};
+use crate::signed::Signed;
+use crate::when::When;
+use crate::{App, Site};
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use pillarbox_oauth::{Activity, Deed, Service};
+
+/// Entries on the page; older ones are not worth a second page.
+const SHOWN: usize = 300;
+
+#[derive(Template)]
+#[template(path = "account/activity.html")]
+struct Page<'a> {
+    site: &'a Site,
+    frame: Frame<'a>,
+    entries: Vec<Entry>,
+}
+
+/// One entry as shown.
+pub(crate) struct Entry {
+    /// A word for the style sheet: good, bad, change.
+    pub kind: &'static str,
+    pub title: String,
+    /// Why, or what exactly.
+    pub rest: Option<String>,
+    /// From where, with what, how often.
+    pub around: String,
+    pub at: When,
+}
+
+pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
+    let now = app.now();
+    let found = signed.identity.activity(signed.account(), SHOWN, now);
+    match found.await {
+        Ok(found) => show(
+            StatusCode::OK,
+            &Page {
+                site: &app.site,
+                frame: Frame::account(&signed, "/account/activity"),
+                entries: entries(&found, now),
+            },
+        ),
+        Err(fault) => failed(&app, &fault),
+    }
+}
+
+pub(crate) fn entries(found: &[Activity], now: i64) -> Vec<Entry> {
+    found.iter().map(|activity| entry(activity, now)).collect()
+}
+
+fn entry(activity: &Activity, now: i64) -> Entry {
+    let app = activity.app.as_deref().unwrap_or("a program");
+    let detail = activity.detail.as_deref();
+    let place = match activity.service {
+        Some(Service::Imap) => " to read mail (IMAP)",
+        Some(Service::Pop3) => " to fetch mail (POP)",
+        Some(Service::Submission) => " to send mail (SMTP)",
+        Some(Service::Web) => " on the web",
+        None => "",
+    };
+    let (kind, title) = match activity.deed {
+        Deed::SignedIn if activity.app.is_some() => ("good", format!("{app} signed in{place}")),
+        Deed::SignedIn => ("good", format!("Signed in{place}")),
+        Deed::Refused => ("bad", format!("Sign-in refused{place}")),
+        Deed::Granted => ("change", format!("You allowed {app} to use your account")),
+        Deed::GrantEnded => ("change", format!("{app} may no longer use your account")),
+        Deed::AppPasswordMade => ("change", format!("App password “{app}” was made")),
+        Deed::AppPasswordEnded => ("change", format!("App password “{app}” was revoked")),
+        Deed::PasswordChanged => ("change", "The password was set".into()),
+        Deed::Invited => (
+            "change",
+            "An invitation to set the password was made".into(),
+        ),
+        Deed::Suspended => ("bad", "The account was suspended".into()),
+        Deed::Resumed => ("change", "The account may be used again".into()),
+        Deed::SessionsEnded => ("change", "Sessions were ended by hand".into()),
+        Deed::Changed => ("change", "Settings of the account changed".into()),
+    };
+    let rest = match (activity.deed, detail) {
+        (Deed::Refused, Some(cause)) => Some(format!("Reason: {cause}")),
+        (Deed::Granted, Some(scope)) => Some(super::scope_words(scope).join(", ")),
+        (_, detail) => detail.map(str::to_owned),
+    };
+    let mut around = Vec::new();
+    if let Some(peer) = activity.peer {
+        around.push(format!("from {peer}"));
+    }
+    if let Some(method) = &activity.method {
+        around.push(format!("with {method}"));
+    }
+    if activity.times > 1 {
+        let since = When::new(activity.first, now).full;
+        around.push(format!("{} times since {since}", activity.times));
+    }
+    Entry {
+        kind,
+        title,
+        rest,
+        around: around.iter().map(|one| format!(" · {one}")).collect(),
+        at: When::new(activity.at, now),
+    }
+}

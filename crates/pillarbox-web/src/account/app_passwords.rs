@@ -1,0 +1,156 @@
+//! Passwords for programs that know no OAuth: made, shown once, revoked.
+
+use crate::frame::Frame;
+use crate::pages::{failed, go, show};
+use crate::signed::Signed;
+use crate::when::When;
+use crate::{App, Site, form};
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use pillarbox_oauth::{Act, Credential, Deed, IdentityError, Secret};
+use std::sync::Arc;
+
+/// Longest name, in characters; the identity floor cuts there too.
+const NAME_CHARS_MAX: usize = 100;
+
+#[derive(Template)]
+#[template(path = "account/app_passwords.html")]
+struct Page<'a> {
+    site: &'a Site,
+    frame: Frame<'a>,
+    rows: Vec<Row>,
+    /// Its name, and the letters in groups: this once.
+    made: Option<(String, String)>,
+    error: Option<&'static str>,
+    name_max: usize,
+}
+
+struct Row {
+    id: Arc<str>,
+    name: Arc<str>,
+    since: When,
+    last: Option<When>,
+    from: Option<String>,
+    sessions: usize,
+}
+
+pub(crate) async fn page(
+    State(app): State<App>,
+    signed: Signed,
+    RawQuery(query): RawQuery,
+) -> Response {
+    list(&app, &signed, query, None, None).await
+}
+
+async fn list(
+    app: &App,
+    signed: &Signed,
+    query: Option<String>,
+    made: Option<(String, String)>,
+    error: Option<&'static str>,
+) -> Response {
+    let read = async {
+        let all = signed.identity.list_app_passwords(signed.account()).await?;
+        let uses = signed.identity.last_uses(signed.account()).await?;
+        Ok::<_, IdentityError>((all, uses))
+    };
+    let (all, uses) = match read.await {
+        Ok(found) => found,
+        Err(fault) => return failed(app, &fault),
+    };
+    let now = app.now();
+    let rows = all.iter().rev().map(|one| {
+        let used = uses.app_password(&one.id);
+        Row {
+            id: Arc::clone(&one.id),
+            name: Arc::clone(&one.name),
+            since: When::new(one.created, now),
+            last: used.map(|used| When::new(used.at, now)),
+            from: used.and_then(|used| used.peer).map(|peer| peer.to_string()),
+            sessions: sessions(app, signed, &one.id),
+        }
+    });
+    let status = match error {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
+    let page = Page {
+        site: &app.site,
+        frame: Frame::account(signed, "/account/app-passwords").after(query),
+        rows: rows.collect(),
+        made,
+        error,
+        name_max: NAME_CHARS_MAX,
+    };
+    show(status, &page)
+}
+
+fn sessions(app: &App, signed: &Signed, id: &str) -> usize {
+    let credential = Credential::AppPassword(id.into());
+    super::live(app, |session| {
+        session.account == *signed.account() && session.credential == credential
+    })
+    .len()
+}
+
+pub(crate) async fn make(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
+    let body = form::read(&body);
+    let name = form::get(&body, "name").trim();
+    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
+        let error = "Give it a name of up to 100 letters, so that you know it again.";
+        return list(&app, &signed, None, None, Some(error)).await;
+    }
+    let made = signed
+        .identity
+        .add_app_password(signed.account(), name, app.now());
+    match made.await {
+        Ok((_, letters)) => {
+            let made = Some((name.to_owned(), grouped(&letters)));
+            list(&app, &signed, None, made, None).await
+        }
+        Err(IdentityError::TooMany(_)) => {
+            let error = "You have as many app passwords as an account may have. Revoke those you do not use.";
+            list(&app, &signed, None, None, Some(error)).await
+        }
+        Err(fault) => failed(&app, &fault),
+    }
+}
+
+/// Four letters at a time can be typed; programs take it with the blanks or without.
+fn grouped(letters: &Secret) -> String {
+    let letters: Vec<char> = letters.expose().chars().collect();
+    let groups: Vec<String> = letters
+        .chunks(4)
+        .map(|four| four.iter().collect())
+        .collect();
+    groups.join(" ")
+}
+
+pub(crate) async fn revoke(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
+    let body = form::read(&body);
+    let id = form::get(&body, "id");
+    let read = signed.identity.list_app_passwords(signed.account()).await;
+    let all = match read {
+        Ok(all) => all,
+        Err(fault) => return failed(&app, &fault),
+    };
+    let Some(one) = all.into_iter().find(|one| &*one.id == id) else {
+        return go("/account/app-passwords");
+    };
+    let ended = sessions(&app, &signed, id);
+    let revoked = signed.identity.revoke_app_password(signed.account(), id);
+    match revoked.await {
+        Ok(()) => {
+            let act = Act::new(Deed::AppPasswordEnded, app.now()).app(one.name);
+            signed.identity.record(signed.account(), act);
+            go(&format!(
+                "/account/app-passwords?done=password-revoked&ended={ended}"
+            ))
+        }
+        Err(IdentityError::NoSuch(_)) => go("/account/app-passwords"),
+        Err(fault) => failed(&app, &fault),
+    }
+}

@@ -1,0 +1,33 @@
+//! The pages of a person's own account: what is in it, who may use it, and how to end that.
+
+mod activity;
+mod app_passwords;
+mod apps;
+mod overview;
+mod sessions;
+mod setup;
+
+pub(crate) use activity::{Entry, entries};
+pub(crate) use apps::scope_words;
+pub(crate) use sessions::{Live, live};
+
+use crate::App;
+use axum::Router;
+use axum::routing::{get, post};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/account", get(overview::page))
+        .route("/account/apps", get(apps::page))
+        .route("/account/apps/remove", post(apps::remove))
+        .route(
+            "/account/app-passwords",
+            get(app_passwords::page).post(app_passwords::make),
+        )
+        .route("/account/app-passwords/revoke", post(app_passwords::revoke))
+        .route("/account/sessions", get(sessions::page))
+        .route("/account/sessions/end", post(sessions::end))
+        .route("/account/sessions/end-all", post(sessions::end_all))
+        .route("/account/setup", get(setup::page))
+        .route("/account/activity", get(activity::page))
+}

@@ -1,0 +1,129 @@
+//! Live connections of the person's mail programs.
+
+use crate::control::{LiveSession, SignedIn};
+use crate::frame::Frame;
+use crate::pages::{go, show};
+use crate::signed::Signed;
+use crate::when::{When, many};
+use crate::{App, Site, form};
+use askama::Template;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use pillarbox_oauth::{Act, Credential, Deed};
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "account/sessions.html")]
+struct Page<'a> {
+    site: &'a Site,
+    frame: Frame<'a>,
+    sessions: Vec<Live>,
+}
+
+/// One session as shown.
+pub(crate) struct Live {
+    pub token: Arc<str>,
+    pub protocol: &'static str,
+    /// The program as it calls itself, else what it signed in with.
+    pub title: String,
+    pub with: String,
+    pub address: Arc<str>,
+    pub peer: String,
+    pub since: When,
+    pub until: When,
+    pub because: &'static str,
+}
+
+/// Signed-in sessions that pass.
+pub(crate) fn live(app: &App, wanted: impl Fn(&SignedIn) -> bool) -> Vec<(LiveSession, SignedIn)> {
+    let all = app.web.control.sessions().into_iter();
+    let signed_in = all.filter_map(|session| {
+        let who = session.signed_in.clone()?;
+        Some((session, who))
+    });
+    signed_in.filter(|(_, who)| wanted(who)).collect()
+}
+
+impl Live {
+    pub(crate) fn new(app: &App, (session, who): (LiveSession, SignedIn)) -> Self {
+        let name = who.app.as_deref();
+        let with = match (&who.credential, name) {
+            (Credential::Grant { .. }, Some(app)) => format!("as the app {app}"),
+            (Credential::AppPassword(_), Some(name)) => format!("with the app password “{name}”"),
+            (Credential::Password, _) => "with the account’s password".into(),
+            _ => String::new(),
+        };
+        let title = session
+            .program
+            .as_deref()
+            .or(name)
+            .unwrap_or("Mail program");
+        let now = app.now();
+        Self {
+            title: title.to_owned(),
+            token: session.token,
+            protocol: session.protocol,
+            with,
+            address: who.address,
+            peer: session.peer.to_canonical().to_string(),
+            since: When::new(session.since, now),
+            until: When::new(who.until, now),
+            because: who.because,
+        }
+    }
+}
+
+pub(crate) async fn page(
+    State(app): State<App>,
+    signed: Signed,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let mine = live(&app, |who| who.account == *signed.account());
+    let page = Page {
+        site: &app.site,
+        frame: Frame::account(&signed, "/account/sessions").after(query),
+        sessions: mine
+            .into_iter()
+            .rev()
+            .map(|one| Live::new(&app, one))
+            .collect(),
+    };
+    show(StatusCode::OK, &page)
+}
+
+pub(crate) async fn end(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
+    let body = form::read(&body);
+    let token = form::get(&body, "session");
+    // Only a session of one's own: the list decides, not what the form says.
+    let mine = live(&app, |who| who.account == *signed.account());
+    let one = mine
+        .into_iter()
+        .find(|(session, _)| &*session.token == token);
+    let Some((session, _)) = one else {
+        return go("/account/sessions?done=session-gone");
+    };
+    let ended = app.web.control.end_session(&session.token);
+    record(&app, &signed, ended);
+    go("/account/sessions?done=session-ended")
+}
+
+pub(crate) async fn end_all(State(app): State<App>, signed: Signed) -> Response {
+    let mine = live(&app, |who| who.account == *signed.account());
+    let ended = mine
+        .iter()
+        .map(|(session, _)| app.web.control.end_session(&session.token))
+        .sum();
+    record(&app, &signed, ended);
+    go(&format!(
+        "/account/sessions?done=sessions-ended&ended={ended}"
+    ))
+}
+
+fn record(app: &App, signed: &Signed, ended: usize) {
+    if ended > 0 {
+        let act = Act::new(Deed::SessionsEnded, app.now()).detail(many(ended, "mail session"));
+        signed.identity.record(signed.account(), act);
+    }
+}

@@ -1,0 +1,86 @@
+//! How to set up mail programs: exact settings, and files to copy for those that have them.
+
+use crate::frame::Frame;
+use crate::pages::show;
+use crate::signed::Signed;
+use crate::{App, Site};
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+#[derive(Template)]
+#[template(path = "account/setup.html")]
+struct Page<'a> {
+    site: &'a Site,
+    frame: Frame<'a>,
+    settings: Vec<Setting>,
+    imap: Option<u16>,
+    /// Port and whether it begins in clear.
+    smtp: Option<(u16, bool)>,
+    /// The certificate to trust, where it is not a public one.
+    authority: Option<String>,
+    /// How a program gets its password.
+    secret: Secret,
+}
+
+struct Setting {
+    what: &'static str,
+    port: u16,
+    security: &'static str,
+}
+
+/// How the snippets get at a secret: never written into the file itself.
+struct Secret {
+    command: String,
+    oauth: bool,
+}
+
+pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
+    let mail = &app.web.mail;
+    let lines = [
+        ("Reading mail (IMAP)", mail.imap, "TLS"),
+        ("Fetching mail (POP)", mail.pop, "TLS"),
+        ("Sending mail (SMTP)", mail.smtps, "TLS"),
+        ("Sending, older programs", mail.submission, "STARTTLS"),
+    ];
+    let setting = |(what, port, security): (_, Option<u16>, _)| {
+        Some(Setting {
+            what,
+            port: port?,
+            security,
+        })
+    };
+    let address = &**signed.person.address();
+    // Only a development server gives tokens to whoever asks on this machine.
+    let secret = match app.web.dev {
+        true => Secret {
+            command: format!("pillarbox token {}", quoted(address)),
+            oauth: true,
+        },
+        false => Secret {
+            command: "cat ~/.mail-app-password".into(),
+            oauth: false,
+        },
+    };
+    let smtps = mail.smtps.map(|port| (port, false));
+    let page = Page {
+        site: &app.site,
+        frame: Frame::account(&signed, "/account/setup"),
+        settings: lines.into_iter().filter_map(setting).collect(),
+        imap: mail.imap,
+        smtp: smtps.or(mail.submission.map(|port| (port, true))),
+        authority: app.web.control.authority(),
+        secret,
+    };
+    show(StatusCode::OK, &page)
+}
+
+/// An address in a shell command inside quotes of a configuration file: most need nothing; others are quoted for the shell.
+fn quoted(address: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte);
+    match address.bytes().all(plain) {
+        true => address.to_owned(),
+        false => format!("'{}'", address.replace('\'', r"'\''")),
+    }
+}

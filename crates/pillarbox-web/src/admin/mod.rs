@@ -1,0 +1,25 @@
+//! The pages of administrators: people, programs, live connections, what happened, how the server does.
+
+mod accounts;
+mod apps;
+mod health;
+pub(crate) mod log;
+mod sessions;
+
+use crate::App;
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/admin", get(|| async { Redirect::to("/admin/accounts") }))
+        .route("/admin/accounts", get(accounts::list).post(accounts::add))
+        .route("/admin/accounts/view", get(accounts::view))
+        .route("/admin/accounts/change", post(accounts::change))
+        .route("/admin/apps", get(apps::page))
+        .route("/admin/sessions", get(sessions::page))
+        .route("/admin/sessions/end", post(sessions::end))
+        .route("/admin/log", get(log::page))
+        .route("/admin/health", get(health::page))
+}

@@ -1,0 +1,119 @@
+//! What surrounds the pages of a signed-in person: the way between them, and what came of the last form.
+
+use crate::form;
+use crate::signed::Signed;
+
+/// A way to another page.
+pub(crate) struct Tab {
+    pub name: &'static str,
+    pub path: &'static str,
+    pub here: bool,
+}
+
+/// See the module.
+pub(crate) struct Frame<'a> {
+    /// Who is signed in.
+    pub address: &'a str,
+    pub initial: String,
+    /// What the tabs lead through, for those who hear them.
+    pub label: &'static str,
+    pub tabs: Vec<Tab>,
+    /// Where else this person may go: name and path.
+    pub other: Option<(&'static str, &'static str)>,
+    /// What came of the last form.
+    pub notice: Option<String>,
+}
+
+const ACCOUNT: [(&str, &str); 6] = [
+    ("Overview", "/account"),
+    ("Apps", "/account/apps"),
+    ("App passwords", "/account/app-passwords"),
+    ("Sessions", "/account/sessions"),
+    ("Set up", "/account/setup"),
+    ("Activity", "/account/activity"),
+];
+
+const ADMIN: [(&str, &str); 5] = [
+    ("Accounts", "/admin/accounts"),
+    ("Apps", "/admin/apps"),
+    ("Sessions", "/admin/sessions"),
+    ("Log", "/admin/log"),
+    ("Health", "/admin/health"),
+];
+
+impl<'a> Frame<'a> {
+    /// Around a page about the person's own account.
+    pub(crate) fn account(signed: &'a Signed, path: &str) -> Self {
+        let other = signed
+            .administrator
+            .then_some(("Administration", "/admin/accounts"));
+        Self::new(signed, "Your account", &ACCOUNT, path, other)
+    }
+
+    /// Around a page about the server.
+    pub(crate) fn admin(signed: &'a Signed, path: &str) -> Self {
+        let other = Some(("Your account", "/account"));
+        Self::new(signed, "Administration", &ADMIN, path, other)
+    }
+
+    fn new(
+        signed: &'a Signed,
+        label: &'static str,
+        tabs: &[(&'static str, &'static str)],
+        path: &str,
+        other: Option<(&'static str, &'static str)>,
+    ) -> Self {
+        let tab = |(name, to): &(&'static str, &'static str)| Tab {
+            name,
+            path: to,
+            here: *to == path,
+        };
+        let address = &**signed.person.address();
+        Self {
+            address,
+            initial: address
+                .chars()
+                .take(1)
+                .flat_map(char::to_uppercase)
+                .collect(),
+            label,
+            tabs: tabs.iter().map(tab).collect(),
+            other,
+            notice: None,
+        }
+    }
+
+    /// With what the query says of the last form. The words are ours: a link from elsewhere can choose among them only.
+    pub(crate) fn after(mut self, query: Option<String>) -> Self {
+        let query = form::read(query.unwrap_or_default().as_bytes());
+        let ended = form::get(&query, "ended").parse::<u16>().ok();
+        let sessions = |count: u16| match count {
+            0 => "No mail session was using it.".to_owned(),
+            1 => "1 mail session was ended.".to_owned(),
+            more => format!("{more} mail sessions were ended."),
+        };
+        let done = match form::get(&query, "done") {
+            "app-removed" => "The program can no longer use your mail.",
+            "password-revoked" => "The app password is revoked.",
+            "session-ended" => "The session was ended.",
+            "session-gone" => "That session had already ended.",
+            "sessions-ended" => "All sessions were told to end.",
+            "suspended" => {
+                "The account is suspended: nobody can sign in to it, and its mail is kept."
+            }
+            "resumed" => "The account can be used again.",
+            "administrator-on" => "The person is now an administrator.",
+            "administrator-off" => "The person is no longer an administrator.",
+            "clock" => "The clock was moved.",
+            "not-yourself" => {
+                "That cannot be done to your own account: somebody must be left to look after the server."
+            }
+            _ => return self,
+        };
+        self.notice = Some(match ended {
+            Some(count) => format!("{done} {}", sessions(count)),
+            None => done.to_owned(),
+        });
+        self
+    }
+}

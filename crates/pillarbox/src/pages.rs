@@ -1,0 +1,143 @@
+//! What the pages see of the running server: its live sessions, its log, how it does, and in development its clock.
+
+use crate::clock::in_words;
+use crate::house::House;
+use pillarbox_protocols::events::{Event, What};
+use pillarbox_protocols::sessions::{Protocol, Session, Which};
+use pillarbox_store::mail::Naming;
+use pillarbox_web::{Condition, Control, Happening, LiveSession, SignedIn, Wanted};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The house behind the pages.
+pub struct Pages(pub Arc<House>);
+
+impl Control for Pages {
+    fn sessions(&self) -> Vec<LiveSession> {
+        self.0.registry.list().into_iter().map(live).collect()
+    }
+
+    fn end_session(&self, token: &str) -> usize {
+        self.0.registry.end(&Which::Session(token.to_owned()))
+    }
+
+    fn happenings(&self, wanted: &Wanted) -> Vec<Happening> {
+        let text = wanted.text.as_deref().map(str::to_lowercase);
+        let pass = |event: &Event, sentence: &str| match (&wanted.session, &text) {
+            (Some(session), _) => *event.session == **session,
+            // That somebody connected says nothing until they do something.
+            (None, _) if matches!(event.what, What::Connected) => false,
+            (None, Some(text)) => {
+                let peer = event.peer.to_canonical().to_string();
+                sentence.to_lowercase().contains(text) || peer.contains(text.as_str())
+            }
+            (None, None) => true,
+        };
+        let found = self.0.journal.recent(wanted.limit, pass);
+        found.into_iter().map(happening).collect()
+    }
+
+    fn conditions(&self) -> Vec<Condition> {
+        let house = &self.0;
+        let good = |name, text| Condition {
+            name,
+            text,
+            good: true,
+        };
+        let sessions = house.registry.list();
+        let signed_in = sessions
+            .iter()
+            .filter(|session| session.signed_in.is_some());
+        let kept = match house.config.data.as_os_str().is_empty() {
+            true => "in memory, forgotten at the end".to_owned(),
+            false => format!("in {}", house.config.data.display()),
+        };
+        let mut all = vec![
+            good(
+                "Connections",
+                format!("{}, {} signed in", sessions.len(), signed_in.count()),
+            ),
+            good("Mail is kept", kept),
+            good("Running for", in_words(house.clock.now().mono)),
+            good("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        let ahead = self.clock_ahead().unwrap_or_default();
+        if !ahead.is_zero() {
+            let text = format!("{} ahead of the system’s time", in_words(ahead));
+            all.push(good("Clock", text));
+        }
+        all
+    }
+
+    fn naming(&self) -> Naming {
+        self.0.naming
+    }
+
+    fn domain(&self) -> String {
+        self.0.config.domain.clone()
+    }
+
+    fn authority(&self) -> Option<String> {
+        let development = self.0.development.as_ref()?;
+        Some(development.ca.to_string_lossy().into_owned())
+    }
+
+    fn clock_ahead(&self) -> Option<Duration> {
+        self.0.development.as_ref()?;
+        let millis = u64::try_from(self.0.clock.offset()).unwrap_or(0);
+        Some(Duration::from_millis(millis))
+    }
+
+    fn move_clock(&self, by: Option<Duration>) {
+        if self.0.development.is_none() {
+            return; // a real server's clock is the system's
+        }
+        match by {
+            Some(by) => self.0.clock.advance(by),
+            None => self.0.clock.reset(),
+        }
+    }
+}
+
+fn live(session: Session) -> LiveSession {
+    let signed_in = session.signed_in.map(|(who, until)| SignedIn {
+        account: who.account().clone(),
+        address: Arc::clone(who.address()),
+        credential: who.credential().clone(),
+        app: who.app().cloned(),
+        until,
+        because: match who.until() {
+            Some(end) if end <= until => "its access token ends then",
+            _ => "no connection may last longer",
+        },
+    });
+    LiveSession {
+        token: session.token.into(),
+        protocol: match session.protocol {
+            Protocol::Imap => "IMAP",
+            Protocol::Pop3 => "POP",
+            Protocol::Submission => "SMTP",
+            Protocol::Incoming => "incoming",
+        },
+        peer: session.peer.to_canonical(),
+        since: session.since,
+        program: session.program,
+        signed_in,
+    }
+}
+
+fn happening((event, text): (Event, String)) -> Happening {
+    let told = match &event.what {
+        What::Refused { told, .. } => Some(told.clone()),
+        _ => None,
+    };
+    Happening {
+        at: event.at,
+        about: event.protocol.name(),
+        session: event.session,
+        peer: event.peer.to_canonical(),
+        text,
+        trouble: matches!(event.what, What::Refused { .. } | What::Failed { .. }),
+        told,
+    }
+}

@@ -1,0 +1,214 @@
+"""The pages of people, administrators and developers in a real browser: what they do to real mail sessions, whether they fit
+320 pixels, and what axe-core (the accessibility checker others wrote) finds on them: nothing."""
+import imaplib
+import json
+import urllib.request
+
+import pytest
+from conftest import NODE_MODULES, eventually
+from test_browser import browser, field, save_screenshot, sign_in, wait  # noqa: F401  (browser is a fixture)
+
+webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
+from selenium.webdriver.common.by import By  # noqa: E402
+
+ACCOUNT = ["/account", "/account/apps", "/account/app-passwords", "/account/sessions", "/account/setup", "/account/activity"]
+ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/apps", "/admin/sessions", "/admin/log",
+         "/admin/health"]
+LOOKS = [(1280, "light"), (1280, "dark"), (320, "light"), (320, "dark")]
+
+
+@pytest.fixture(scope="session")
+def axe():
+    source = NODE_MODULES / "axe-core" / "axe.min.js"
+    if not source.exists():
+        pytest.skip("axe-core is not installed; ./check installs it")
+    return source.read_text()
+
+
+def enter(browser, server, person):
+    browser.get(server["issuer"] + "/signin")
+    sign_in(browser, person)
+    wait(browser, lambda b: "/account" in b.current_url)
+
+
+def press(browser, words):
+    """Presses the button or link that a person would see these words on, and waits for the next page."""
+    found = next(b for b in browser.find_elements(By.CSS_SELECTOR, "main button, main a") if b.text.strip().startswith(words))
+    page = browser.find_element(By.TAG_NAME, "html")
+    found.click()
+    wait(browser, lambda b: b.find_element(By.TAG_NAME, "html") != page and b.find_elements(By.TAG_NAME, "footer"))
+
+
+def text(browser):
+    return browser.find_element(By.TAG_NAME, "main").text
+
+
+def busy(server, person, browser):
+    """An account with something on every page."""
+    box = person.imap()
+    box.xatom("ID", '("name" "Thunderbird" "version" "140.1")')
+    refused = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    with pytest.raises(imaplib.IMAP4.error):
+        refused.login(person.address, "abcdabcdabcdabcd")
+    refused.shutdown()
+    other = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    other.login(person.address, person.app_password)
+    return box, other
+
+
+@pytest.mark.parametrize("width,scheme", LOOKS)
+def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # noqa: F811
+    person = server.ada()
+    kept = busy(server, person, browser)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    # The content policy of the pages is for the pages; the checker is not one of them.
+    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
+    enter(browser, server, person)
+    faults = []
+
+    def look(name):
+        height = browser.execute_script("return document.documentElement.scrollHeight")
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                                {"width": width, "height": max(height, 600), "deviceScaleFactor": 1, "mobile": False})
+        save_screenshot(browser, f"{name}-{width}-{scheme}")
+        overflow = browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if overflow > 0:
+            faults.append(f"{name} is {overflow} pixels too wide")
+        browser.execute_script(axe)
+        found = browser.execute_async_script("axe.run(document, {}).then(arguments[0], e => arguments[0]({error: String(e)}))")
+        assert "violations" in found, found
+        for one in found["violations"]:
+            faults.append(f"{name}: {one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}")
+
+    for path in ["/", *ACCOUNT, *ADMIN, "/dev"]:
+        browser.get(server["issuer"] + path)
+        look(path.split("?")[0].strip("/").replace("/", "-") or "home")
+    browser.get(server["issuer"] + "/account/app-passwords")
+    field(browser, "name").send_keys("Telephone")
+    press(browser, "Make it")
+    look("app-password-made")
+    browser.get(server["issuer"] + "/admin/accounts/view?address=bob%40example.test")
+    press(browser, "New password link")
+    look("invited")
+    browser.get(browser.find_element(By.CSS_SELECTOR, ".made pre").text)
+    look("invite")
+    browser.get(server["issuer"] + "/dev")
+    press(browser, "Make it")
+    look("token-made")
+    browser.get(server["issuer"] + "/account/nowhere")
+    look("not-found")
+    assert not faults, "\n".join(faults)
+    for box in kept:
+        box.shutdown()
+
+
+def test_removing_an_app_ends_its_session(server, person, browser):  # noqa: F811
+    box = person.imap()
+    box.xatom("ID", '("name" "Test program" "version" "7")')
+    enter(browser, server, person)
+    browser.get(server["issuer"] + "/account/sessions")
+    assert "Test program 7" in text(browser) and "its access token ends then" in text(browser)
+    browser.get(server["issuer"] + "/account/apps")
+    assert "1 live session" in text(browser) and "127.0.0.1" in text(browser)
+    press(browser, "Remove")
+    assert "1 mail session was ended" in text(browser)
+    assert b"BYE" in box.readline()
+    assert box.readline() == b""
+    browser.get(server["issuer"] + "/account/activity")
+    assert "may no longer use your account" in text(browser)
+    box.shutdown()
+
+
+def test_an_app_password_works_until_it_is_revoked(server, person, browser):  # noqa: F811
+    enter(browser, server, person)
+    browser.get(server["issuer"] + "/account/app-passwords")
+    field(browser, "name").send_keys("Old program")
+    press(browser, "Make it")
+    letters = browser.find_element(By.CSS_SELECTOR, ".letters").text
+    box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    box.login(person.address, letters.replace(" ", ""))
+    browser.get(server["issuer"] + "/account/app-passwords")
+    assert letters not in browser.page_source and "last used just now from 127.0.0.1" in text(browser)
+    press(browser, "Revoke")
+    assert "1 mail session was ended" in text(browser)
+    assert b"BYE" in box.readline()
+    box.shutdown()
+    again = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    with pytest.raises(imaplib.IMAP4.error):
+        again.login(person.address, letters.replace(" ", ""))
+    again.shutdown()
+    browser.get(server["issuer"] + "/account/activity")
+    assert "no app password of this account fits" in text(browser)
+
+
+def test_ending_sessions(server, person, browser):  # noqa: F811
+    boxes = [person.imap() for _ in range(3)]
+    enter(browser, server, person)
+    browser.get(server["issuer"] + "/account/sessions")
+    press(browser, "End all sessions")
+    assert "3 mail sessions were ended" in text(browser)
+    for box in boxes:
+        assert b"BYE" in box.readline()
+        box.shutdown()
+
+
+def test_inviting_and_suspending(server, browser):  # noqa: F811
+    enter(browser, server, server.ada())
+    browser.get(server["issuer"] + "/admin/accounts")
+    field(browser, "address").send_keys("invited@example.test")
+    press(browser, "Add and invite")
+    link = browser.find_element(By.CSS_SELECTOR, ".made pre").text
+    browser.get(link)
+    for name in ("password", "again"):
+        field(browser, name).send_keys("correct horse battery")
+    press(browser, "Set password")
+    from conftest import Person
+    person = Person(server, "invited@example.test", "correct horse battery")
+    box = person.imap()
+    browser.get(server["issuer"] + "/admin/accounts/view?address=invited%40example.test")
+    press(browser, "Suspend")
+    assert "suspended" in text(browser)
+    assert b"BYE" in box.readline()
+    box.shutdown()
+    browser.delete_all_cookies()
+    browser.get(server["issuer"] + "/signin")
+    sign_in(browser, person)
+    wait(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "[role=alert]"))
+
+
+def test_administration_is_for_administrators(server, person, browser):  # noqa: F811
+    enter(browser, server, person)
+    browser.get(server["issuer"] + "/admin/accounts")
+    assert "for the administrators" in text(browser)
+    server.run("account", "admin", person.address, "on")
+    browser.get(server["issuer"] + "/admin/accounts")
+    assert "Add an account" in text(browser)
+    server.run("account", "admin", person.address, "off")
+    browser.get(server["issuer"] + "/admin/accounts")
+    assert "for the administrators" in text(browser)
+
+
+def test_the_console_moves_the_clock_and_its_twin_makes_tokens(own_server, tool):
+    server = own_server()
+    api = server["dev_api"]
+    assert server.env["PILLARBOX_DEV_API"] == api
+
+    def call(path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(urllib.request.Request(api + path, data), context=server.tls(), timeout=20) as answer:
+            return json.load(answer)
+
+    token = call("/tokens", {"address": "bob@example.test", "lifetime": "10m"})["access_token"]
+    box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    box.authenticate("XOAUTH2", lambda _: f"user=bob@example.test\1auth=Bearer {token}\1\1".encode())
+    assert [one["address"] for one in call("/sessions")] == ["bob@example.test"]
+    assert call("/clock", {"advance": "1h"})["ahead_seconds"] == 3600
+    assert b"BYE Session expired" in box.readline()
+    box.shutdown()
+    events = eventually(lambda: [one for one in call("/events") if "session expired" in one["text"]], what="the end in the log")
+    story = [one["text"] for one in call("/why/" + events[0]["session"])]
+    assert any("bob@example.test signed in, XOAUTH2" in line for line in story), story
+
+
