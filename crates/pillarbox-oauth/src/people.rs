@@ -1,7 +1,7 @@
 //! People: their accounts, their passwords, their app passwords.
 
-use crate::principal::Rights;
 use crate::limits::{AppLimits, LimitsRow, NETWORKS_MAX};
+use crate::principal::Rights;
 use crate::rows::{self, AppRow, GrantRow, Kind, PasswordRow};
 use crate::{
     Act, AppPassword, Credential, Deed, Identity, IdentityError, Passwords, Principal, Refusal,

@@ -101,7 +101,10 @@ async fn shown(
     let now = app.now();
     let ahead = app.web.control.clock_ahead().unwrap_or_default();
     let ahead = i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX);
-    let clients = app.web.identity.clients();
+    let clients = match app.web.identity.clients().await {
+        Ok(clients) => clients,
+        Err(fault) => return failed(app, &fault),
+    };
     let status = match error {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,

@@ -1,3 +1,4 @@
+//! The audit trail: what it remembers, for how long, and what it costs.
 use super::{ADA, BOB, HOUR, House, MINUTE, NOW, PASSWORD};
 use crate::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Credential, Deed, IdentityError, Service};
 use pillarbox_store::mail::AccountId;

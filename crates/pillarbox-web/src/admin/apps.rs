@@ -1,7 +1,7 @@
 //! The programs this server knows.
 
 use crate::frame::Frame;
-use crate::pages::show;
+use crate::pages::{failed, show};
 use crate::signed::Administrator;
 use crate::when::When;
 use crate::{App, Site};
@@ -38,6 +38,7 @@ pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administ
             ClientKind::Native => "Installed on a person’s device",
             ClientKind::Web => "Runs on a server",
             ClientKind::Device => "Device without a browser",
+            ClientKind::Service => "Acts for people by delegation",
         },
         proof: match client.is_confidential() {
             true => "proves itself with a secret",
@@ -47,7 +48,10 @@ pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administ
         registered_by: client.registered_by.to_string(),
         registered: client.registered.map(|at| When::new(at, now)),
     };
-    let clients = app.web.identity.clients();
+    let clients = match app.web.identity.clients().await {
+        Ok(clients) => clients,
+        Err(fault) => return failed(&app, &fault),
+    };
     let page = Page {
         site: &app.site,
         frame: Frame::admin(&signed, "/admin/apps"),
