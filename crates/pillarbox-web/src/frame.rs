@@ -104,6 +104,8 @@ impl<'a> Frame<'a> {
             "resumed" => "The account can be used again.",
             "administrator-on" => "The person is now an administrator.",
             "administrator-off" => "The person is no longer an administrator.",
+            "app-approved" => "People may use the program now.",
+            "app-unregistered" => "The program is removed, and what people allowed it has ended.",
             "clock" => "The clock was moved.",
             "not-yourself" => {
                 "That cannot be done to your own account: somebody must be left to look after the server."

@@ -123,27 +123,21 @@ fn sessions(app: &App, signed: &Signed, grant: &str) -> usize {
 
 /// Scopes as they go over the wire, in words; what weighs most first.
 pub(crate) fn scope_words(scope: &str) -> Vec<String> {
-    let known = Scopes::parse_known(scope);
-    let mut words = Vec::new();
-    if known.has(Scope::Mail) {
-        words.extend(["read, write and delete all your mail", "send mail as you"]);
-    }
-    for (scope, line) in [
-        (Scope::OpenId, "know that it is you who signs in"),
-        (Scope::Email, "see your mail address"),
-        (Scope::Profile, "see your name"),
-    ] {
-        if known.has(scope) {
-            words.push(line);
-        }
-    }
-    let mut words: Vec<_> = words.into_iter().map(str::to_owned).collect();
+    let known = crate::consent::in_words(Scopes::parse_known(scope), false);
+    let mut words: Vec<_> = known.into_iter().map(within).collect();
     // What this page does not know by name is shown as it is, not hidden.
     let unknown = scope
         .split(' ')
         .filter(|word| !word.is_empty() && Scope::parse(word).is_none());
     words.extend(unknown.map(str::to_owned));
     words
+}
+
+/// A line of a list as part of a sentence.
+fn within(line: &str) -> String {
+    let mut letters = line.chars();
+    let first = letters.next().into_iter().flat_map(char::to_lowercase);
+    first.chain(letters).collect()
 }
 
 pub(crate) async fn remove(State(app): State<App>, signed: Signed, body: Bytes) -> Response {

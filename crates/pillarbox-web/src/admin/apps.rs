@@ -1,15 +1,16 @@
 //! The programs this server knows.
 
 use crate::frame::Frame;
-use crate::pages::{failed, show};
+use crate::pages::{failed, go, show};
 use crate::signed::Administrator;
 use crate::when::When;
-use crate::{App, Site};
+use crate::{App, Site, form};
 use askama::Template;
-use axum::extract::State;
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Client, ClientKind, Redirect};
+use pillarbox_oauth::{Audience, Client, ClientKind, IdentityError, Redirect, Status};
 
 #[derive(Template)]
 #[template(path = "admin/apps.html")]
@@ -27,9 +28,17 @@ struct Row {
     redirects: Vec<String>,
     registered_by: String,
     registered: Option<When>,
+    /// Registered itself, and may not begin yet.
+    waiting: bool,
+    /// Tried out by so many people.
+    testers: Option<usize>,
 }
 
-pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administrator) -> Response {
+pub(crate) async fn page(
+    State(app): State<App>,
+    Administrator(signed): Administrator,
+    RawQuery(query): RawQuery,
+) -> Response {
     let now = app.now();
     let row = |client: &Client| Row {
         id: client.id.to_string(),
@@ -38,7 +47,7 @@ pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administ
             ClientKind::Native => "Installed on a person’s device",
             ClientKind::Web => "Runs on a server",
             ClientKind::Device => "Device without a browser",
-            ClientKind::Service => "Acts for people by delegation",
+            ClientKind::Service => "Acts without a person in front of it",
         },
         proof: match client.is_confidential() {
             true => "proves itself with a secret",
@@ -47,6 +56,11 @@ pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administ
         redirects: client.redirects.iter().map(redirect).collect(),
         registered_by: client.registered_by.to_string(),
         registered: client.registered.map(|at| When::new(at, now)),
+        waiting: client.status == Status::Waiting,
+        testers: match &client.audience {
+            Audience::Everyone => None,
+            Audience::Testing(people) => Some(people.len()),
+        },
     };
     let clients = match app.web.identity.clients().await {
         Ok(clients) => clients,
@@ -54,7 +68,7 @@ pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administ
     };
     let page = Page {
         site: &app.site,
-        frame: Frame::admin(&signed, "/admin/apps"),
+        frame: Frame::admin(&signed, "/admin/apps").after(query),
         apps: clients.iter().map(|client| row(client)).collect(),
     };
     show(StatusCode::OK, &page)
@@ -64,5 +78,32 @@ fn redirect(redirect: &Redirect) -> String {
     match redirect {
         Redirect::Exact(address) => address.to_string(),
         Redirect::AnyLoopback => "any program on the same computer".into(),
+    }
+}
+
+/// Lets a program begin that registered itself, or removes one.
+pub(crate) async fn change(
+    State(app): State<App>,
+    Administrator(signed): Administrator,
+    body: Bytes,
+) -> Response {
+    let body = form::read(&body);
+    let (client, what) = (form::get(&body, "client"), form::get(&body, "change"));
+    let identity = &app.web.identity;
+    let (changed, done) = match what {
+        "approve" => (identity.approve_client(client).await, "app-approved"),
+        "remove" => {
+            let removed = identity.remove_client(client, app.now()).await;
+            (removed.map(drop), "app-unregistered")
+        }
+        _ => return go("/admin/apps"),
+    };
+    match changed {
+        Ok(()) => {
+            tracing::info!(by = %signed.person.address(), client, change = what, "app changed");
+            go(&format!("/admin/apps?done={done}"))
+        }
+        Err(IdentityError::NoSuch(_)) => go("/admin/apps"),
+        Err(fault) => failed(&app, &fault),
     }
 }

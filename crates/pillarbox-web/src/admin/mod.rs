@@ -18,6 +18,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/admin/accounts/view", get(accounts::view))
         .route("/admin/accounts/change", post(accounts::change))
         .route("/admin/apps", get(apps::page))
+        .route("/admin/apps/change", post(apps::change))
         .route("/admin/sessions", get(sessions::page))
         .route("/admin/sessions/end", post(sessions::end))
         .route("/admin/log", get(log::page))

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Condition, Control, Happening, LiveSession, SignedIn, Wanted};
-use pillarbox_oauth::{Act, Credential, Deed, Mint};
+use pillarbox_oauth::{Act, ClientKind, Credential, Deed, Mint, NewClient, Status};
 use pillarbox_store::mail::AccountId;
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -156,7 +156,7 @@ const ADMIN_PAGES: [&str; 5] = [
     "/admin/log",
     "/admin/health",
 ];
-const FORMS: [&str; 8] = [
+const FORMS: [&str; 9] = [
     "/account/apps/remove",
     "/account/app-passwords",
     "/account/app-passwords/revoke",
@@ -164,6 +164,7 @@ const FORMS: [&str; 8] = [
     "/account/sessions/end-all",
     "/admin/accounts",
     "/admin/accounts/change",
+    "/admin/apps/change",
     "/admin/sessions/end",
 ];
 
@@ -646,6 +647,31 @@ async fn an_administrator_adds_invites_suspends_and_resumes() {
 async fn administrators_see_apps_sessions_log_and_health() {
     let mut house = House::signed_in().await;
     house.connect("b1", &house.bob, Credential::Password, "Mail");
+    let identity = house.browser.identity.clone();
+    let mut new = NewClient::new(HOSTILE, ClientKind::Device);
+    new.status = Status::Waiting;
+    let (client, _) = identity.add_client(new, NOW).await.unwrap();
+    has(
+        &house.browser.get("/admin/apps").await,
+        &["waits for approval", "&#60;script", ">Approve<"],
+    );
+    let change = async |house: &mut House, client: &str, what: &str| {
+        let members = [("client", client), ("change", what)];
+        let answer = house.browser.post("/admin/apps/change", &members).await;
+        house.browser.get(answer.header("location")).await
+    };
+    has(
+        &change(&mut house, &client.id, "approve").await,
+        &["People may use the program now"],
+    );
+    assert_eq!(identity.client(&client.id).unwrap().status, Status::Active);
+    has(
+        &change(&mut house, &client.id, "remove").await,
+        &["The program is removed"],
+    );
+    assert!(identity.client(&client.id).is_none());
+    change(&mut house, "desktop", "remove").await;
+    assert!(identity.client("desktop").is_some());
     has(
         &house.browser.get("/admin/apps").await,
         &[
