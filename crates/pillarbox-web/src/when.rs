@@ -29,7 +29,7 @@ fn near(distance: Millis) -> String {
     match distance {
         -59_999..=0 => "just now".into(),
         1..60_000 => "in less than a minute".into(),
-        1.. => format!("in {words}"),
+        60_000.. => format!("in {words}"),
         _ => format!("{words} ago"),
     }
 }

@@ -144,7 +144,7 @@ async fn signing_in_takes_both_steps() {
     let answer = browser
         .post("/signin/code", &[("ticket", &ticket), ("code", &codes[3])])
         .await;
-    assert_eq!(answer.header("location"), "/");
+    assert_eq!(answer.header("location"), "/account");
     let elsewhere = [("origin", "https://evil.example")];
     for page in ["/signin/code", PAGE] {
         let answer = browser

@@ -7,8 +7,13 @@ S: +OK Welcome.
 C: DELE 1
 S: -ERR This token allows reading only
 C: TOP 1 0
-S: +OK ...
-S: ...
+S: +OK message follows
+S: From: Bob <bob@example.com>
+S: To: ada@example.com
+S: Subject: Message 1
+S: Message-ID: <1.INBOX@example.com>
+S: Date: Mon, 2 Mar 2026 09:15:04 +0000
+S: 
 S: .
 C: QUIT
 S: +OK Farewell.
