@@ -731,7 +731,7 @@ async fn the_console_makes_tokens_of_every_kind() {
         ("no", ""),
         ("expired", "the token expired"),
         ("revoked", "the grant was revoked"),
-        ("scope", "is not enough for IMAP"),
+        ("scope", "is not enough for"),
         ("signature", "signature is wrong"),
     ] {
         let members = [
