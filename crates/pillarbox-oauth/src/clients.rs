@@ -173,7 +173,8 @@ impl Identity {
         new: NewClient,
         now: Millis,
     ) -> Result<(Arc<Client>, Option<Secret>)> {
-        let id: Arc<str> = opaque::random_text(&self.inner.random, 12).into();
+        // A first letter of our own: a hyphen there would look like an option to command lines.
+        let id: Arc<str> = format!("app-{}", opaque::random_text(&self.inner.random, 9)).into();
         let secret = new.confidential.then(|| self.new_secret());
         let row = check(new, now)?;
         let row = ClientRow {

@@ -6,14 +6,15 @@ C: AUTH XOAUTH2 $xoauth2(ada, reader)
 S: +OK Welcome.
 C: DELE 1
 S: -ERR This token allows reading only
-C: TOP 1 0
-S: +OK message follows
+C: RETR 1
+S: +OK ...
 S: From: Bob <bob@example.com>
 S: To: ada@example.com
 S: Subject: Message 1
 S: Message-ID: <1.INBOX@example.com>
-S: Date: Mon, 2 Mar 2026 09:15:04 +0000
-S: 
+S: Date: ...
+S:
+S: ...
 S: .
 C: QUIT
 S: +OK Farewell.
