@@ -1,14 +1,16 @@
 //! The second factor: the step behind the password, and the page where it is set up, renewed and removed.
 
+use crate::frame::Frame;
 use crate::pages::Waiting;
-use crate::{App, Peer, Site, form, headers, pages, session};
+use crate::signed::Signed;
+use crate::{App, Peer, Site, form, headers, pages};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use pillarbox_oauth::{FirstFactor, IdentityError, Principal, RefusalKind, Secret, TotpSetup};
+use pillarbox_oauth::{FirstFactor, IdentityError, RefusalKind, Secret, TotpSetup};
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write as _;
 
@@ -30,7 +32,7 @@ struct Ask<'a> {
 #[template(path = "second_factor.html")]
 struct Page<'a> {
     site: &'a Site,
-    address: &'a str,
+    frame: Frame<'a>,
     error: Option<&'a str>,
     stands: Stands,
 }
@@ -110,31 +112,20 @@ pub(crate) async fn code(
 }
 
 /// The page where it is set up.
-pub(crate) async fn page(State(app): State<App>, headers: HeaderMap) -> Response {
-    match session::person(&app, &headers).await {
-        None => pages::go("/signin"),
-        Some(person) => stands(&app, &person, StatusCode::OK, None).await,
-    }
+pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
+    stands(&app, &signed, StatusCode::OK, None).await
 }
 
 /// What was asked of it.
-pub(crate) async fn change(
-    State(app): State<App>,
-    peer: Option<Extension<Peer>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Some(person) = session::person(&app, &headers).await else {
-        return pages::go("/signin");
-    };
+pub(crate) async fn change(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
     let form = form::read(&body);
-    let (identity, now) = (pages::identity_for(&app, peer), app.now());
-    let (account, code) = (person.account(), form::get(&form, "code"));
+    let (identity, now) = (&signed.identity, app.now());
+    let (account, code) = (signed.account(), form::get(&form, "code"));
     let done = match form::get(&form, "do") {
         "on" => {
             // A borrowed session alone must not lock its owner out.
             let password = form::get(&form, "password");
-            let first = identity.web_first_factor(person.address(), password, now);
+            let first = identity.web_first_factor(signed.person.address(), password, now);
             match first.await {
                 Ok(FirstFactor::Enough(_)) => {
                     let codes = identity.confirm_totp(account, code, now).await;
@@ -157,32 +148,27 @@ pub(crate) async fn change(
         _ => return pages::go(PAGE),
     };
     match done {
-        Ok(stands) => show(&app, &person, StatusCode::OK, None, stands),
+        Ok(stands) => show(&app, &signed, StatusCode::OK, None, stands),
         Err(fault @ (IdentityError::BadPassword(_) | IdentityError::TooMany(_))) => {
             let error = sentence(&fault.to_string());
-            stands(&app, &person, StatusCode::FORBIDDEN, Some(&error)).await
+            stands(&app, &signed, StatusCode::FORBIDDEN, Some(&error)).await
         }
         Err(fault) => pages::failed(&app, &fault),
     }
 }
 
-async fn stands(
-    app: &App,
-    person: &Principal,
-    status: StatusCode,
-    error: Option<&str>,
-) -> Response {
+async fn stands(app: &App, signed: &Signed, status: StatusCode, error: Option<&str>) -> Response {
     let identity = &app.web.identity;
-    let now = match identity.second_factor(person.account()).await {
+    let now = match identity.second_factor(signed.account()).await {
         Ok(now) => now,
         Err(fault) => return pages::failed(app, &fault),
     };
     if now.since.is_some() {
         let left = now.recovery_codes;
-        return show(app, person, status, error, Stands::On { left });
+        return show(app, signed, status, error, Stands::On { left });
     }
-    match identity.begin_totp(person.account()).await {
-        Ok(setup) => show(app, person, status, error, off(&setup)),
+    match identity.begin_totp(signed.account()).await {
+        Ok(setup) => show(app, signed, status, error, off(&setup)),
         Err(fault) => pages::failed(app, &fault),
     }
 }
@@ -201,14 +187,14 @@ fn off(setup: &TotpSetup) -> Stands {
 
 fn show(
     app: &App,
-    person: &Principal,
+    signed: &Signed,
     status: StatusCode,
     error: Option<&str>,
     stands: Stands,
 ) -> Response {
     let page = Page {
         site: &app.site,
-        address: person.address(),
+        frame: Frame::account(signed, PAGE),
         error,
         stands,
     };

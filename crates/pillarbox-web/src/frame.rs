@@ -24,11 +24,12 @@ pub(crate) struct Frame<'a> {
     pub notice: Option<String>,
 }
 
-const ACCOUNT: [(&str, &str); 6] = [
+const ACCOUNT: [(&str, &str); 7] = [
     ("Overview", "/account"),
     ("Apps", "/account/apps"),
     ("App passwords", "/account/app-passwords"),
     ("Sessions", "/account/sessions"),
+    ("Second factor", "/account/second-factor"),
     ("Set up", "/account/setup"),
     ("Activity", "/account/activity"),
 ];

@@ -10,11 +10,18 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Act, Credential, Deed, IdentityError, Secret};
+use pillarbox_oauth::{Act, AppLimits, Credential, Deed, IdentityError, Secret, Service};
 use std::sync::Arc;
 
 /// Longest name, in characters; the identity floor cuts there too.
 const NAME_CHARS_MAX: usize = 100;
+
+/// Services one can be limited to, and their boxes in the form; none ticked is all.
+const SERVICES: [(Service, &str); 3] = [
+    (Service::Imap, "imap"),
+    (Service::Pop3, "pop"),
+    (Service::Submission, "smtp"),
+];
 
 #[derive(Template)]
 #[template(path = "account/app_passwords.html")]
@@ -31,6 +38,7 @@ struct Page<'a> {
 struct Row {
     id: Arc<str>,
     name: Arc<str>,
+    limits: Vec<String>,
     since: When,
     last: Option<When>,
     from: Option<String>,
@@ -67,6 +75,7 @@ async fn list(
         Row {
             id: Arc::clone(&one.id),
             name: Arc::clone(&one.name),
+            limits: limits(&one.limits, now),
             since: When::new(one.created, now),
             last: used.map(|used| When::new(used.at, now)),
             from: used.and_then(|used| used.peer).map(|peer| peer.to_string()),
@@ -103,9 +112,17 @@ pub(crate) async fn make(State(app): State<App>, signed: Signed, body: Bytes) ->
         let error = "Give it a name of up to 100 letters, so that you know it again.";
         return list(&app, &signed, None, None, Some(error)).await;
     }
+    let chosen = |(service, field): (Service, &str)| {
+        let ticked = !form::get(&body, field).is_empty();
+        ticked.then_some(service)
+    };
+    let limits = AppLimits {
+        only: SERVICES.into_iter().filter_map(chosen).collect(),
+        ..AppLimits::default()
+    };
     let made = signed
         .identity
-        .add_app_password(signed.account(), name, app.now());
+        .add_limited_app_password(signed.account(), name, limits, app.now());
     match made.await {
         Ok((_, letters)) => {
             let made = Some((name.to_owned(), grouped(&letters)));
@@ -117,6 +134,29 @@ pub(crate) async fn make(State(app): State<App>, signed: Signed, body: Bytes) ->
         }
         Err(fault) => failed(&app, &fault),
     }
+}
+
+/// What an app password is limited to, in words.
+fn limits(limits: &AppLimits, now: i64) -> Vec<String> {
+    let name = |service: &Service| match service {
+        Service::Imap => "reading mail (IMAP)",
+        Service::Pop3 => "fetching mail (POP)",
+        Service::Submission => "sending mail (SMTP)",
+        Service::Web => "the web",
+    };
+    let mut words = Vec::new();
+    if !limits.only.is_empty() {
+        let only: Vec<_> = limits.only.iter().map(name).collect();
+        words.push(format!("Only for {}", only.join(" and ")));
+    }
+    if !limits.from.is_empty() {
+        let from: Vec<_> = limits.from.iter().map(ToString::to_string).collect();
+        words.push(format!("Only from {}", from.join(", ")));
+    }
+    if let Some(until) = limits.until {
+        words.push(format!("Until {}", When::new(until, now).full));
+    }
+    words
 }
 
 /// Four letters at a time can be typed; programs take it with the blanks or without.

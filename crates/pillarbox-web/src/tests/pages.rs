@@ -873,3 +873,22 @@ async fn a_real_server_has_no_console() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{form}");
     }
 }
+
+#[tokio::test]
+async fn an_app_password_is_for_what_was_ticked() {
+    let mut house = House::signed_in().await;
+    let members = [("name", "Scanner"), ("smtp", "on")];
+    let made = house.browser.post("/account/app-passwords", &members).await;
+    has(&made, &["Only for sending mail (SMTP)"]);
+    let letters = made.body.split("class=\"letters\"><code>").nth(1).unwrap();
+    let letters = letters.split('<').next().unwrap().to_owned();
+    let identity = &house.browser.identity;
+    let sends = identity.password(ADA, &letters, Service::Submission, NOW);
+    sends.await.unwrap();
+    assert!(
+        identity
+            .password(ADA, &letters, Service::Imap, NOW)
+            .await
+            .is_err()
+    );
+}
