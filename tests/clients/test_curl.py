@@ -65,6 +65,7 @@ def test_somebody_elses_token_is_refused_and_why_tells_the_owner(server, person)
     assert f"the token belongs to {other.address}" in told and "[AUTHENTICATIONFAILED]" in told
 
 
+@pytest.mark.slow
 def test_an_append_of_35_megabytes_passes_and_one_octet_more_does_not(server, person):
     limit = 35_651_584
     head = message(person.address, person.address, "Large", "")

@@ -164,6 +164,7 @@ def test_mbsync_synchronises_both_ways(server, person, home, tool):
     box.logout()
 
 
+@pytest.mark.slow
 def test_mbsync_with_a_bad_token_fails(server, person, home, tool):
     tool("mbsync")
     done = run(person, ["mbsync", "-c", mbsync_rc(home, person, token="wrong"), "all"], home, check=False)
