@@ -4,28 +4,28 @@ use super::{Context, Maildrop};
 use crate::conversation::{Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Protocol, Seat};
-use crate::sign_in::{self, Outcome, Passed};
+use crate::sign_in;
 use bytes::Bytes;
-use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
+use pillarbox_oauth::{Identity, Refusal};
 use pillarbox_store::blob::BlobId;
-use pillarbox_store::mail::{
-    Account, MessageId, Millis, PopDisposition, PopItem, PopMode, PopWindow, Settings, StoreError,
-};
+use pillarbox_store::mail::{Account, MessageId, Millis, PopDisposition, Settings, StoreError};
 use pillarbox_wire::dot::{DotStuffer, LineEnds};
 use pillarbox_wire::line::{LineReader, LineTooLong};
 use pillarbox_wire::pop3::{Command, CommandError, Reply, TopCutter};
-use pillarbox_wire::sasl::scram::{ChannelBindings, HASH_BYTES};
-use pillarbox_wire::sasl::{self, Credentials, Dummy, Exchange, Failure, Mechanism, Password};
+use pillarbox_wire::sasl::scram::ChannelBindings;
+use pillarbox_wire::sasl::{self, Credentials, Dummy, Failure, Mechanism, Password};
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod auth;
+
+use auth::{Attempt, Found};
+
 const EXPIRED: &str = "Session expired, please login again.";
 const TEMPORARY: &str = "Temporary system problem. Please try again later.";
 const BAD_COMMAND: &str = "bad command";
-/// In front of a user name: all mail of the last 30 days (wire §4.4).
-const RECENT: &str = "recent:";
 
 /// What POP's jobs result in.
 pub struct Answer(Done);
@@ -37,33 +37,6 @@ enum Done {
     Read(Result<Bytes, StoreError>),
     /// QUIT was carried out.
     Updated(Result<(), StoreError>),
-}
-
-/// What a check led to.
-enum Found {
-    /// SCRAM's first half.
-    Challenge(ScramChallenge),
-    Opened(Box<Opened>),
-}
-
-/// A maildrop that a credential opened.
-struct Opened {
-    who: Principal,
-    settings: Settings,
-    items: Vec<PopItem>,
-    /// SCRAM: that we know the secret too.
-    signature: Option<[u8; HASH_BYTES]>,
-}
-
-/// A sign-in under way: AUTH has an exchange, USER and PASS have none.
-struct Attempt {
-    exchange: Option<Exchange>,
-    mechanism: &'static str,
-    offered: String,
-    /// What the client will be told, once the exchange is over.
-    refusal: Option<(Refusal, Reply)>,
-    /// What will be opened, once the exchange is over.
-    opened: Option<Box<Opened>>,
 }
 
 /// Somebody is signed in.
@@ -86,14 +59,6 @@ struct Sending {
     stuffer: DotStuffer,
     /// TOP; RETR has none and marks the message.
     top: Option<TopCutter>,
-}
-
-impl Attempt {
-    /// Whether only the dummy of wire §2.2 is missing.
-    fn awaits_dummy(&self) -> bool {
-        let exchange = self.exchange.as_ref();
-        exchange.is_some_and(Exchange::awaits_dummy)
-    }
 }
 
 enum State {
@@ -323,195 +288,6 @@ impl Conversation {
             ) => self.auth(&name, initial.as_ref()),
             (Command::Last, _) => self.reply(&Reply::err("Not supported")),
             _ => self.bad(),
-        }
-    }
-
-    fn auth(&mut self, name: &str, initial: Option<&sasl::Secret>) {
-        let initial = initial.map(|text| text.reveal().as_bytes());
-        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
-        let Some((exchange, step)) = sign_in::begin(name, initial, offered, bindings) else {
-            return self.bad();
-        };
-        let attempt = Attempt {
-            mechanism: exchange.mechanism().name(),
-            exchange: Some(exchange),
-            offered: String::new(),
-            refusal: None,
-            opened: None,
-        };
-        self.exchange(attempt, step);
-    }
-
-    fn exchange(&mut self, attempt: Attempt, step: sasl::Step) {
-        match step {
-            sasl::Step::Challenge(text) => {
-                self.reply(&Reply::Continue(text));
-                self.doing = Doing::Sasl(Box::new(attempt));
-            }
-            sasl::Step::Check(credentials) => self.check(attempt, credentials),
-            sasl::Step::Fail(failure) => self.failed(attempt, failure),
-            sasl::Step::Done => self.welcome(attempt),
-        }
-    }
-
-    fn check(&mut self, mut attempt: Attempt, credentials: Credentials) {
-        self.seat.checking();
-        attempt.offered = sign_in::offered(&credentials);
-        let context = Arc::clone(&self.context);
-        let (identity, wall) = (self.identity.clone(), self.now.wall);
-        self.doing = Doing::Job(Box::pin(async move {
-            let outcome = open(&context, &identity, &credentials, wall).await;
-            Answer(Done::Checked(Box::new(attempt), outcome))
-        }));
-    }
-
-    fn checked(&mut self, mut attempt: Attempt, outcome: Result<Found, Refusal>) {
-        let refusal = match outcome {
-            Ok(Found::Challenge(challenge)) => return self.challenge(attempt, &challenge),
-            Ok(Found::Opened(opened)) => match self.enter(&opened.who) {
-                Ok(()) => {
-                    let exchange = attempt.exchange.as_mut();
-                    let step = exchange.map(|exchange| exchange.accepted(opened.signature));
-                    attempt.opened = Some(opened);
-                    return match step {
-                        Some(step) => self.exchange(attempt, step),
-                        None => self.welcome(attempt),
-                    };
-                }
-                Err(refusal) => refusal,
-            },
-            Err(refusal) => refusal,
-        };
-        let reply = self.refused(&attempt, &refusal);
-        attempt.refusal = Some((refusal, reply));
-        match attempt.exchange.take() {
-            Some(mut exchange) => {
-                let step = exchange.refused(&self.context.issuer);
-                attempt.exchange = Some(exchange);
-                self.exchange(attempt, step);
-            }
-            None => self.failed(attempt, Failure::Refused(Dummy::NotAsked)),
-        }
-    }
-
-    fn challenge(&mut self, mut attempt: Attempt, challenge: &ScramChallenge) {
-        if let Some(exchange) = &mut attempt.exchange {
-            let ScramChallenge {
-                nonce,
-                salt,
-                iterations,
-            } = challenge;
-            let step = exchange.challenged(nonce, salt, *iterations);
-            self.exchange(attempt, step);
-        }
-    }
-
-    /// The exchange ended well.
-    fn welcome(&mut self, mut attempt: Attempt) {
-        let Some(opened) = attempt.opened.take() else {
-            return self.bad();
-        };
-        self.note(What::SignedIn {
-            address: Arc::clone(opened.who.address()),
-            mechanism: attempt.mechanism,
-            app: opened.who.app().cloned(),
-            until: self.until.unwrap_or_default(),
-            credential: opened.who.credential().clone(),
-        });
-        self.state = State::Transaction(Box::new(Transaction {
-            account: self.context.store.account(opened.who.account()),
-            settings: opened.settings,
-            drop: Maildrop::new(opened.items),
-            may_write: opened.who.may_write(),
-        }));
-        self.ok("Welcome.");
-    }
-
-    /// Takes the seat; a refusal if there are too many sessions, or the session ended meanwhile.
-    fn enter(&mut self, who: &Principal) -> Result<(), Refusal> {
-        let limits = &self.context.limits;
-        let longest =
-            self.now.wall + Millis::try_from(limits.session.as_millis()).unwrap_or(Millis::MAX / 2);
-        let until = who.until().map_or(longest, |end| end.min(longest));
-        let seated = self
-            .seat
-            .sign_in(who, until, Some(limits.connections_of_account_max));
-        if seated.is_err() {
-            let cause = "too many simultaneous connections".into();
-            return Err(Refusal {
-                kind: RefusalKind::Temporary,
-                cause,
-            });
-        }
-        self.until = Some(until);
-        Ok(())
-    }
-
-    /// What a client is told (wire §4.3).
-    fn refused(&self, attempt: &Attempt, refusal: &Refusal) -> Reply {
-        let bearer = attempt
-            .exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.mechanism().is_bearer());
-        match refusal.kind {
-            RefusalKind::Invalid | RefusalKind::NoMailbox if bearer => {
-                Reply::err_code("AUTH", "Invalid credentials.")
-            }
-            RefusalKind::Invalid | RefusalKind::NoMailbox => {
-                Reply::err_code("AUTH", "Username and password not accepted.")
-            }
-            RefusalKind::AppPasswordRequired => Reply::err_code(
-                "AUTH",
-                format!(
-                    "Application-specific password required: {}",
-                    self.context.help_url
-                ),
-            ),
-            RefusalKind::ServiceOff => Reply::err_code(
-                "SYS/PERM",
-                format!(
-                    "Your account is not enabled for POP access. Please visit your {} settings page and enable your \
-                     account for POP access.",
-                    self.context.product
-                ),
-            ),
-            RefusalKind::TooManyAttempts => Reply::err_code(
-                "SYS/TEMP",
-                "Too many login attempts, please try again later.",
-            ),
-            RefusalKind::Temporary => Reply::err_code("SYS/TEMP", TEMPORARY),
-        }
-    }
-
-    /// The exchange is over without success.
-    fn failed(&mut self, attempt: Attempt, failure: Failure) {
-        let (cause, reply) = match (failure, attempt.refusal) {
-            (Failure::Refused(Dummy::Unusual), Some((refusal, _))) => {
-                (refusal.cause, Reply::err(BAD_COMMAND))
-            }
-            (Failure::Refused(_), Some((refusal, reply))) => (refusal.cause, reply),
-            (Failure::Malformed(what), _) => (what.to_string(), Reply::err(BAD_COMMAND)),
-            (Failure::Aborted, _) => ("the client gave up".into(), Reply::err(BAD_COMMAND)),
-            (Failure::OutOfStep | Failure::Refused(_), _) => {
-                ("out of step".into(), Reply::err(BAD_COMMAND))
-            }
-        };
-        let mut told = Vec::new();
-        reply.print(&mut told);
-        self.out.extend_from_slice(&told);
-        self.note(What::Refused {
-            offered: attempt.offered,
-            mechanism: attempt.mechanism,
-            cause,
-            told: String::from_utf8_lossy(&told).trim_end().to_owned(),
-        });
-        if attempt.opened.is_some() {
-            // It has its seat already, and does not believe that we are we.
-            self.close(sign_in::NOT_BELIEVED);
-        }
-        self.failures += 1;
-        if self.failures >= self.context.limits.sign_in_failures_max {
-            self.close("too many failed sign-ins");
         }
     }
 
@@ -915,61 +691,4 @@ fn stays(settings: &Settings) -> bool {
 /// The unique id: 23 characters, stable for ever, the same in both modes (wire §4.2).
 fn uidl(message: MessageId) -> String {
     format!("GmailId{:016x}", message.0)
-}
-
-/// Checks the credential and opens the maildrop.
-async fn open(
-    context: &Context,
-    identity: &Identity,
-    credentials: &Credentials,
-    now: Millis,
-) -> Result<Found, Refusal> {
-    let user = credentials.user();
-    let (user, mode) = match user.get(..RECENT.len()) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(RECENT) => {
-            (&user[RECENT.len()..], PopMode::Recent)
-        }
-        _ => (user, PopMode::Normal),
-    };
-    let outcome = sign_in::check(
-        &context.store,
-        identity,
-        credentials,
-        user,
-        Service::Pop3,
-        now,
-    )
-    .await?;
-    let Passed {
-        principal: who,
-        settings,
-        signature,
-    } = match outcome {
-        Outcome::Challenge(challenge) => return Ok(Found::Challenge(challenge)),
-        Outcome::Passed(passed) => passed,
-    };
-    if settings.pop_window == PopWindow::Disabled {
-        let cause = "POP is off for this account".into();
-        return Err(Refusal {
-            kind: RefusalKind::ServiceOff,
-            cause,
-        });
-    }
-    match context
-        .store
-        .account(who.account())
-        .maildrop(mode, now)
-        .await
-    {
-        Ok(items) => Ok(Found::Opened(Box::new(Opened {
-            who,
-            settings,
-            items,
-            signature,
-        }))),
-        Err(fault) => Err(Refusal {
-            kind: RefusalKind::Temporary,
-            cause: fault.to_string(),
-        }),
-    }
 }

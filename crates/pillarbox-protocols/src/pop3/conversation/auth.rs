@@ -1,0 +1,298 @@
+//! Signing in: from AUTH, or USER and PASS, to an open maildrop or to one of the refusals of wire §4.3.
+
+use super::{Answer, BAD_COMMAND, Conversation, Doing, Done, State, TEMPORARY, Transaction};
+use crate::events::What;
+use crate::pop3::{Context, Maildrop};
+use crate::sign_in::{self, Outcome, Passed};
+use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
+use pillarbox_store::mail::{Millis, PopItem, PopMode, PopWindow, Settings};
+use pillarbox_wire::pop3::Reply;
+use pillarbox_wire::sasl::scram::HASH_BYTES;
+use pillarbox_wire::sasl::{self, Credentials, Dummy, Exchange, Failure};
+use std::sync::Arc;
+
+/// In front of a user name: all mail of the last 30 days (wire §4.4).
+const RECENT: &str = "recent:";
+
+/// What a check led to.
+pub(super) enum Found {
+    /// SCRAM's first half.
+    Challenge(ScramChallenge),
+    Opened(Box<Opened>),
+}
+
+/// A maildrop that a credential opened.
+pub(super) struct Opened {
+    who: Principal,
+    settings: Settings,
+    items: Vec<PopItem>,
+    /// SCRAM: that we know the secret too.
+    signature: Option<[u8; HASH_BYTES]>,
+}
+
+/// A sign-in under way: AUTH has an exchange, USER and PASS have none.
+pub(super) struct Attempt {
+    pub(super) exchange: Option<Exchange>,
+    pub(super) mechanism: &'static str,
+    pub(super) offered: String,
+    /// What the client will be told, once the exchange is over.
+    pub(super) refusal: Option<(Refusal, Reply)>,
+    /// What will be opened, once the exchange is over.
+    pub(super) opened: Option<Box<Opened>>,
+}
+
+impl Attempt {
+    /// Whether only the dummy of wire §2.2 is missing.
+    pub(super) fn awaits_dummy(&self) -> bool {
+        let exchange = self.exchange.as_ref();
+        exchange.is_some_and(Exchange::awaits_dummy)
+    }
+}
+
+impl Conversation {
+    pub(super) fn auth(&mut self, name: &str, initial: Option<&sasl::Secret>) {
+        let initial = initial.map(|text| text.reveal().as_bytes());
+        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
+        let Some((exchange, step)) = sign_in::begin(name, initial, offered, bindings) else {
+            return self.bad();
+        };
+        let attempt = Attempt {
+            mechanism: exchange.mechanism().name(),
+            exchange: Some(exchange),
+            offered: String::new(),
+            refusal: None,
+            opened: None,
+        };
+        self.exchange(attempt, step);
+    }
+
+    pub(super) fn exchange(&mut self, attempt: Attempt, step: sasl::Step) {
+        match step {
+            sasl::Step::Challenge(text) => {
+                self.reply(&Reply::Continue(text));
+                self.doing = Doing::Sasl(Box::new(attempt));
+            }
+            sasl::Step::Check(credentials) => self.check(attempt, credentials),
+            sasl::Step::Fail(failure) => self.failed(attempt, failure),
+            sasl::Step::Done => self.welcome(attempt),
+        }
+    }
+
+    pub(super) fn check(&mut self, mut attempt: Attempt, credentials: Credentials) {
+        self.seat.checking();
+        attempt.offered = sign_in::offered(&credentials);
+        let context = Arc::clone(&self.context);
+        let (identity, wall) = (self.identity.clone(), self.now.wall);
+        self.doing = Doing::Job(Box::pin(async move {
+            let outcome = open(&context, &identity, &credentials, wall).await;
+            Answer(Done::Checked(Box::new(attempt), outcome))
+        }));
+    }
+
+    pub(super) fn checked(&mut self, mut attempt: Attempt, outcome: Result<Found, Refusal>) {
+        let refusal = match outcome {
+            Ok(Found::Challenge(challenge)) => return self.challenge(attempt, &challenge),
+            Ok(Found::Opened(opened)) => match self.enter(&opened.who) {
+                Ok(()) => {
+                    let exchange = attempt.exchange.as_mut();
+                    let step = exchange.map(|exchange| exchange.accepted(opened.signature));
+                    attempt.opened = Some(opened);
+                    return match step {
+                        Some(step) => self.exchange(attempt, step),
+                        None => self.welcome(attempt),
+                    };
+                }
+                Err(refusal) => refusal,
+            },
+            Err(refusal) => refusal,
+        };
+        let reply = self.refused(&attempt, &refusal);
+        attempt.refusal = Some((refusal, reply));
+        match attempt.exchange.take() {
+            Some(mut exchange) => {
+                let step = exchange.refused(&self.context.issuer);
+                attempt.exchange = Some(exchange);
+                self.exchange(attempt, step);
+            }
+            None => self.failed(attempt, Failure::Refused(Dummy::NotAsked)),
+        }
+    }
+
+    fn challenge(&mut self, mut attempt: Attempt, challenge: &ScramChallenge) {
+        if let Some(exchange) = &mut attempt.exchange {
+            let ScramChallenge {
+                nonce,
+                salt,
+                iterations,
+            } = challenge;
+            let step = exchange.challenged(nonce, salt, *iterations);
+            self.exchange(attempt, step);
+        }
+    }
+
+    /// The exchange ended well.
+    fn welcome(&mut self, mut attempt: Attempt) {
+        let Some(opened) = attempt.opened.take() else {
+            return self.bad();
+        };
+        self.note(What::SignedIn {
+            address: Arc::clone(opened.who.address()),
+            mechanism: attempt.mechanism,
+            app: opened.who.app().cloned(),
+            until: self.until.unwrap_or_default(),
+            credential: opened.who.credential().clone(),
+        });
+        self.state = State::Transaction(Box::new(Transaction {
+            account: self.context.store.account(opened.who.account()),
+            settings: opened.settings,
+            drop: Maildrop::new(opened.items),
+            may_write: opened.who.may_write(),
+        }));
+        self.ok("Welcome.");
+    }
+
+    /// Takes the seat; a refusal if there are too many sessions, or the session ended meanwhile.
+    fn enter(&mut self, who: &Principal) -> Result<(), Refusal> {
+        let limits = &self.context.limits;
+        let longest =
+            self.now.wall + Millis::try_from(limits.session.as_millis()).unwrap_or(Millis::MAX / 2);
+        let until = who.until().map_or(longest, |end| end.min(longest));
+        let seated = self
+            .seat
+            .sign_in(who, until, Some(limits.connections_of_account_max));
+        if seated.is_err() {
+            let cause = "too many simultaneous connections".into();
+            return Err(Refusal {
+                kind: RefusalKind::Temporary,
+                cause,
+            });
+        }
+        self.until = Some(until);
+        Ok(())
+    }
+
+    /// What a client is told (wire §4.3).
+    fn refused(&self, attempt: &Attempt, refusal: &Refusal) -> Reply {
+        let bearer = attempt
+            .exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.mechanism().is_bearer());
+        match refusal.kind {
+            RefusalKind::Invalid | RefusalKind::NoMailbox if bearer => {
+                Reply::err_code("AUTH", "Invalid credentials.")
+            }
+            RefusalKind::Invalid | RefusalKind::NoMailbox => {
+                Reply::err_code("AUTH", "Username and password not accepted.")
+            }
+            RefusalKind::AppPasswordRequired => Reply::err_code(
+                "AUTH",
+                format!(
+                    "Application-specific password required: {}",
+                    self.context.help_url
+                ),
+            ),
+            RefusalKind::ServiceOff => Reply::err_code(
+                "SYS/PERM",
+                format!(
+                    "Your account is not enabled for POP access. Please visit your {} settings page and enable your \
+                     account for POP access.",
+                    self.context.product
+                ),
+            ),
+            RefusalKind::TooManyAttempts => Reply::err_code(
+                "SYS/TEMP",
+                "Too many login attempts, please try again later.",
+            ),
+            RefusalKind::Temporary => Reply::err_code("SYS/TEMP", TEMPORARY),
+        }
+    }
+
+    /// The exchange is over without success.
+    pub(super) fn failed(&mut self, attempt: Attempt, failure: Failure) {
+        let (cause, reply) = match (failure, attempt.refusal) {
+            (Failure::Refused(Dummy::Unusual), Some((refusal, _))) => {
+                (refusal.cause, Reply::err(BAD_COMMAND))
+            }
+            (Failure::Refused(_), Some((refusal, reply))) => (refusal.cause, reply),
+            (Failure::Malformed(what), _) => (what.to_string(), Reply::err(BAD_COMMAND)),
+            (Failure::Aborted, _) => ("the client gave up".into(), Reply::err(BAD_COMMAND)),
+            (Failure::OutOfStep | Failure::Refused(_), _) => {
+                ("out of step".into(), Reply::err(BAD_COMMAND))
+            }
+        };
+        let mut told = Vec::new();
+        reply.print(&mut told);
+        self.out.extend_from_slice(&told);
+        self.note(What::Refused {
+            offered: attempt.offered,
+            mechanism: attempt.mechanism,
+            cause,
+            told: String::from_utf8_lossy(&told).trim_end().to_owned(),
+        });
+        if attempt.opened.is_some() {
+            // It has its seat already, and does not believe that we are we.
+            self.close(sign_in::NOT_BELIEVED);
+        }
+        self.failures += 1;
+        if self.failures >= self.context.limits.sign_in_failures_max {
+            self.close("too many failed sign-ins");
+        }
+    }
+}
+
+/// Checks the credential and opens the maildrop.
+async fn open(
+    context: &Context,
+    identity: &Identity,
+    credentials: &Credentials,
+    now: Millis,
+) -> Result<Found, Refusal> {
+    let user = credentials.user();
+    let (user, mode) = match user.get(..RECENT.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(RECENT) => {
+            (&user[RECENT.len()..], PopMode::Recent)
+        }
+        _ => (user, PopMode::Normal),
+    };
+    let outcome = sign_in::check(
+        &context.store,
+        identity,
+        credentials,
+        user,
+        Service::Pop3,
+        now,
+    )
+    .await?;
+    let Passed {
+        principal: who,
+        settings,
+        signature,
+    } = match outcome {
+        Outcome::Challenge(challenge) => return Ok(Found::Challenge(challenge)),
+        Outcome::Passed(passed) => passed,
+    };
+    if settings.pop_window == PopWindow::Disabled {
+        let cause = "POP is off for this account".into();
+        return Err(Refusal {
+            kind: RefusalKind::ServiceOff,
+            cause,
+        });
+    }
+    match context
+        .store
+        .account(who.account())
+        .maildrop(mode, now)
+        .await
+    {
+        Ok(items) => Ok(Found::Opened(Box::new(Opened {
+            who,
+            settings,
+            items,
+            signature,
+        }))),
+        Err(fault) => Err(Refusal {
+            kind: RefusalKind::Temporary,
+            cause: fault.to_string(),
+        }),
+    }
+}
