@@ -71,6 +71,7 @@ fn every_command_is_read() {
         ),
         ("EXAMINE \"[Gmail]/All Mail\"", ""),
         ("CREATE work/", "CREATE \"work\""),
+        ("CREATE work//", "CREATE \"work//\""),
         (
             "CREATE x (USE (\\drafts \\Sent))",
             "CREATE \"x\" (USE (\\Drafts \\Sent))",

@@ -76,8 +76,12 @@ fn known_set(c: &mut Cursor<'_>) -> Parsed<SequenceSet> {
 pub(super) fn create(c: &mut Cursor<'_>) -> Parsed<Body> {
     c.space()?;
     let name = decode_name(&c.astring()?, c.utf8).ok_or(Problem::Syntax("mailbox name"))?;
-    // RFC 3501 §6.3.3: a trailing delimiter only says that children are meant to follow.
-    let name = name.strip_suffix('/').unwrap_or(&name);
+    // RFC 3501 §6.3.3: a trailing delimiter only says that children are meant to follow. Several are part of a name that
+    // cannot be one; that is for the store to say.
+    let name = match name.strip_suffix('/') {
+        Some(stem) if !stem.ends_with('/') => stem,
+        _ => &name,
+    };
     let mailbox = Mailbox::new(name).ok_or(Problem::Syntax("mailbox name"))?;
     let mut special_use = Vec::new();
     if c.more() {
