@@ -100,6 +100,16 @@ def test_app_password_and_account_password(server, person):
     assert refused.value.smtp_code == 534
 
 
+def test_smtp_login_takes_app_passwords(server, person):
+    """The oldest programs know nothing else (wire specification 5.1)."""
+    with smtps(server) as out:
+        out.ehlo()
+        assert "LOGIN" in out.esmtp_features["auth"].split()
+        out.user, out.password = person.address, person.app_password
+        assert out.auth("LOGIN", out.auth_login)[0] == 235
+        out.sendmail(person.address, [person.address], message(person.address, person.address, "By LOGIN"))
+
+
 def test_pop_round(server, person, mechanism):
     name, blob = mechanism
     for n in (1, 2):

@@ -286,12 +286,10 @@ fn smtp_context(house: &House, delivery: Delivery) -> smtp::Context {
         source: SOURCE.into(),
         help_url: help_url(config),
         issuer: config.issuer(),
-        mechanisms: mechanisms(
-            config
-                .smtp_mechanisms
-                .as_ref()
-                .unwrap_or(&config.mechanisms),
-        ),
+        mechanisms: match &config.smtp_mechanisms {
+            Some(listed) => mechanisms(listed),
+            None => with_login(mechanisms(&config.mechanisms)),
+        },
     }
 }
 
@@ -350,6 +348,18 @@ fn binds(config: &config::Config) -> bool {
     ];
     let mut all = own.into_iter().flatten().chain([&config.mechanisms]);
     all.any(|list| list.contains(&Mechanism::ScramSha256Plus))
+}
+
+/// LOGIN comes with PLAIN, as IMAP's LOGIN and POP's USER do: old programs know nothing else (wire §5.1). A list for
+/// submission alone is taken as it is written.
+fn with_login(mut mechanisms: Vec<sasl::Mechanism>) -> Vec<sasl::Mechanism> {
+    let plain = mechanisms
+        .iter()
+        .position(|one| *one == sasl::Mechanism::Plain);
+    if let Some(at) = plain.filter(|_| !mechanisms.contains(&sasl::Mechanism::Login)) {
+        mechanisms.insert(at, sasl::Mechanism::Login);
+    }
+    mechanisms
 }
 
 fn mechanisms(configured: &[Mechanism]) -> Vec<sasl::Mechanism> {

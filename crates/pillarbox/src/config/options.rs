@@ -172,7 +172,7 @@ pub const OPTIONS: &[Spec] = &[
         key: "sign-in.smtp.mechanisms",
         default: "[]",
         help: "the same for submission alone; empty means sign-in.mechanisms",
-        more: "",
+        more: "Where it is empty, LOGIN is offered beside PLAIN, because old programs know nothing else.",
         reload: false,
         set: |c, raw| {
             raw.mechanisms()
