@@ -26,4 +26,7 @@ def test_openid_client(server, tool, tmp_path):
     assert seen["refreshed"] == seen["pushed"] == seen["device"] == scope
     assert seen["reuse"] == "invalid_grant", "a refresh token used twice"
     assert seen["revoked"] == [False, False] and seen["deviceToken"] is True
+    assert seen["boundType"].lower() == seen["boundRefreshed"].lower() == "dpop"
+    assert seen["boundUser"] == person.address and seen["boundConfirmed"] is True
+    assert seen["boundAsBearer"] == 401 and seen["boundStolen"] == "invalid_grant"
     assert seen["denied"] == "access_denied"

@@ -3,6 +3,7 @@
 //! The check is stricter than a JOSE library's: the header must be, byte for byte, the one we write. So algorithm, key,
 //! `typ` and `crit` are never a token's choice, and nothing of it is parsed before its signature has been checked.
 
+use crate::dpop::Confirmation;
 use crate::keys::Keys;
 use crate::words::ago;
 use base64::Engine as _;
@@ -29,6 +30,9 @@ pub(crate) struct Claims {
     /// The grant.
     pub gid: String,
     pub scope: String,
+    /// Which key it is bound to (RFC 9449 §6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 /// Makes a token.

@@ -60,6 +60,11 @@ impl KeyAlgorithm {
         }
     }
 
+    /// Whether `alg` names it; Ed25519 has two names since RFC 9864 §2.2.
+    pub(crate) fn is_named(self, alg: &str) -> bool {
+        self.name() == alg || (self == Self::EdDSA && alg == "Ed25519")
+    }
+
     fn verifier(self) -> &'static dyn VerificationAlgorithm {
         match self {
             Self::RS256 => &RSA_PKCS1_2048_8192_SHA256,
@@ -127,6 +132,11 @@ impl VerifyKey {
         Ok((key, crate::Secret::new(pem)))
     }
 
+    /// Reads one JWK (RFC 7517 §4, RFC 7518 §6, RFC 8037 §2); see [`VerifyKey::read_all`].
+    pub(crate) fn read_jwk(jwk: &Value) -> Done<Self> {
+        read_jwk(jwk)
+    }
+
     fn new(kid: Option<String>, algorithm: KeyAlgorithm, bytes: &[u8]) -> Done<Self> {
         ParsedPublicKey::new(algorithm.verifier(), bytes)
             .map_err(|_| bad(format!("a {} key that cannot be used", algorithm.name())))?;
@@ -138,7 +148,8 @@ impl VerifyKey {
         })
     }
 
-    fn fits(&self, message: &str, signature: &[u8]) -> bool {
+    /// Whether the signature is this key's.
+    pub(crate) fn fits(&self, message: &str, signature: &[u8]) -> bool {
         let bytes = STANDARD.decode(&self.key).unwrap_or_default();
         let key = ParsedPublicKey::new(self.algorithm.verifier(), bytes);
         key.is_ok_and(|key| key.verify_sig(message.as_bytes(), signature).is_ok())
@@ -204,7 +215,7 @@ fn read_jwk(jwk: &Value) -> Done<VerifyKey> {
         (Some("OKP"), Some("Ed25519")) => (KeyAlgorithm::EdDSA, bytes("x")?),
         _ => return Err(bad("keys are RSA, P-256 or Ed25519")),
     };
-    if text("alg").is_some_and(|alg| alg != algorithm.name()) {
+    if text("alg").is_some_and(|alg| !algorithm.is_named(alg)) {
         return Err(bad("keys sign with RS256, ES256 or EdDSA"));
     }
     VerifyKey::new(text("kid").map(str::to_owned), algorithm, &key)
@@ -249,7 +260,7 @@ pub(crate) struct Seen(Mutex<HashMap<(String, String), i64>>);
 
 impl Seen {
     /// Whether it is the first time; false also when too many are remembered.
-    fn first(&self, client: &str, jti: &str, ends: i64, now: i64) -> bool {
+    pub(crate) fn first(&self, client: &str, jti: &str, ends: i64, now: i64) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= SEEN_MAX {
             seen.retain(|_, ends| *ends > now);
@@ -346,7 +357,7 @@ impl Identity {
             (Some(asked), Some(kid)) => asked == kid,
             _ => true,
         };
-        let fitting = |key: &&VerifyKey| header.alg == key.algorithm.name();
+        let fitting = |key: &&VerifyKey| key.algorithm.is_named(&header.alg);
         let mut keys = client.keys.iter().filter(named).filter(fitting);
         if header.crit.is_some() || !keys.any(|key| key.fits(message, &signature)) {
             return Err(invalid(
@@ -414,6 +425,7 @@ impl Identity {
             ends: after(now, self.inner.config.token_lifetime),
             refresh: None,
             refresh_ends: None,
+            key: None,
             revoked: None,
         };
         let find = move |rows: &mut Rows| {

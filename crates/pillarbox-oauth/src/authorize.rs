@@ -115,6 +115,7 @@ impl Identity {
             state: state.map(str::to_owned),
             nonce: None,
             challenge: None,
+            key: None,
             offline: false,
             prompt: Prompt::default(),
             login_hint: None,
@@ -227,6 +228,7 @@ impl Identity {
             redirect_uri: request.redirect_uri.clone(),
             scope: request.scopes.to_string(),
             challenge: request.challenge.clone(),
+            key: request.key.clone(),
             nonce: request.nonce.clone(),
             auth_time: request.max_age.and(person.signed_in()),
             refresh: request.offline,
@@ -365,6 +367,12 @@ fn check_wishes(
     }
     request.offline = offline || request.client.kind == ClientKind::Native;
     request.challenge = check_challenge(&request.client, params).map_err(invalid)?;
+    request.key = match params.get("dpop_jkt") {
+        Some(key) if !crate::dpop::is_thumbprint(key) => {
+            return Err(invalid("dpop_jkt is not the thumbprint of a key"));
+        }
+        key => key.map(str::to_owned),
+    };
     request.prompt = check_prompt(params.get("prompt").unwrap_or_default()).map_err(invalid)?;
     request.nonce = params.get("nonce").map(str::to_owned);
     if request

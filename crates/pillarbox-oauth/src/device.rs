@@ -333,6 +333,7 @@ impl Identity {
             ends: after(now, self.inner.config.token_lifetime),
             refresh: Some(opaque::hash(refresh.expose())),
             refresh_ends: client.refresh_ends(now),
+            key: self.refresh_key(client),
             revoked: None,
         };
         let (prefix, id) = (Kind::Grant.all(), grant.clone());

@@ -1,6 +1,7 @@
 //! Grants: what a person allowed a program, everything it gave, and its end.
 
 use crate::access::{self, Claims};
+use crate::dpop::Confirmation;
 use crate::rows::{self, GrantRow, Kind};
 use crate::scope::MAIL_SCOPE;
 use crate::{
@@ -25,6 +26,8 @@ pub(crate) struct NewAccess<'a> {
     pub scope: String,
     pub issued: Millis,
     pub ends: Millis,
+    /// The key it is bound to.
+    pub key: Option<&'a str>,
 }
 
 impl Identity {
@@ -112,6 +115,7 @@ impl Identity {
             ends,
             refresh: refresh.as_ref().map(|text| opaque::hash(text.expose())),
             refresh_ends: None,
+            key: None,
             revoked: mint.revoked.then_some(now),
         };
         let (prefix, id) = (Kind::Grant.all(), grant.clone());
@@ -125,6 +129,7 @@ impl Identity {
             scope,
             issued,
             ends,
+            key: None,
         };
         Ok(Minted {
             access_token: self.sign_access(access),
@@ -152,6 +157,7 @@ impl Identity {
             jti: opaque::random_text(&self.inner.random, 9),
             gid: new.grant.into(),
             scope: new.scope,
+            cnf: new.key.map(|key| Confirmation { jkt: key.into() }),
         };
         Secret::new(access::sign(&self.inner.keys, &claims))
     }

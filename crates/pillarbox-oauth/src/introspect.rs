@@ -5,6 +5,7 @@
 use crate::access::{self, Claims};
 use crate::authorize::Params;
 use crate::client::{Client, ClientKind, Status};
+use crate::dpop::Confirmation;
 use crate::grants::after;
 use crate::rows::{self, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse};
@@ -41,6 +42,9 @@ pub struct Introspection {
     pub iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<String>,
+    /// Which key it is bound to (RFC 9449 §6.2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;
@@ -169,6 +173,7 @@ impl Identity {
             jti: opaque::random_text(&self.inner.random, 9),
             gid: String::new(),
             scope: scopes.to_string(),
+            cnf: None,
         };
         Ok(TokenResponse {
             access_token: Secret::new(access::sign(&self.inner.keys, &claims)),
@@ -221,12 +226,13 @@ fn described(claims: Claims, issuer: &str, username: Option<String>) -> Introspe
         scope: Some(claims.scope),
         client_id: Some(claims.client_id),
         username,
-        token_type: Some("Bearer"),
+        token_type: Some(crate::token::token_type(claims.cnf.is_some())),
         exp: Some(claims.exp),
         iat: Some(claims.iat),
         sub: Some(claims.sub),
         aud: Some(claims.aud),
         iss: Some(issuer.to_owned()),
         jti: Some(claims.jti),
+        cnf: claims.cnf,
     }
 }

@@ -11,6 +11,7 @@ mod authorize;
 mod client;
 mod clients;
 mod device;
+mod dpop;
 mod factor;
 mod grants;
 mod hashing;
@@ -40,6 +41,7 @@ pub use assertion::{KeyAlgorithm, VerifyKey};
 pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::NewClient;
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
+pub use dpop::{Confirmation, Proof};
 pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use introspect::Introspection;
 pub use invites::INVITE_MS;
@@ -254,6 +256,8 @@ pub struct Identity {
     inner: Arc<Inner>,
     /// Whom failures are counted for.
     peer: Option<IpAddr>,
+    /// What this request was signed with.
+    proof: Option<Arc<Proof>>,
 }
 
 struct Inner {
@@ -261,6 +265,7 @@ struct Inner {
     config: IdentityConfig,
     clients: clients::Clients,
     seen: assertion::Seen,
+    proofs: dpop::Proofs,
     random: Random,
     keys: keys::Keys,
     hasher: hashing::Hasher,
@@ -304,6 +309,7 @@ impl Identity {
             config,
             clients,
             seen: assertion::Seen::default(),
+            proofs: dpop::Proofs::default(),
             random,
             keys,
             hasher,
@@ -317,6 +323,7 @@ impl Identity {
         let identity = Self {
             inner: Arc::new(inner),
             peer: None,
+            proof: None,
         };
         identity.know_clients().await?;
         Ok(identity)
@@ -326,8 +333,8 @@ impl Identity {
     #[must_use]
     pub fn from_peer(&self, peer: IpAddr) -> Self {
         Self {
-            inner: Arc::clone(&self.inner),
             peer: Some(peer),
+            ..self.clone()
         }
     }
 

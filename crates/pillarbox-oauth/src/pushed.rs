@@ -56,6 +56,16 @@ impl Identity {
             .cloned()
             .collect();
         kept.push(("client_id".into(), client.id.to_string()));
+        // RFC 9449 §10.1: a proof here says which key the code is for.
+        if let Some(key) = self.proven_key() {
+            if read.get("dpop_jkt").is_some_and(|named| named != key) {
+                let text = "dpop_jkt is not the key of the proof.";
+                return Err(TokenError::new(ErrorCode::InvalidDpopProof, text));
+            }
+            kept.retain(|(name, _)| name != "dpop_jkt");
+            kept.push(("dpop_jkt".into(), key.into()));
+            self.first_use(now)?;
+        }
         let bytes: usize = kept
             .iter()
             .map(|(name, value)| name.len() + value.len())

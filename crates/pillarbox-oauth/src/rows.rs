@@ -151,6 +151,9 @@ pub(crate) struct GrantRow {
     /// When refresh tokens end even if they are used.
     #[serde(default)]
     pub refresh_ends: Option<Millis>,
+    /// The thumbprint of the key that refresh tokens are bound to (RFC 9449 §5).
+    #[serde(default)]
+    pub key: Option<String>,
     pub revoked: Option<Millis>,
 }
 
@@ -168,6 +171,9 @@ pub(crate) struct CodeRow {
     pub redirect_uri: String,
     pub scope: String,
     pub challenge: Option<String>,
+    /// The thumbprint of the key that must come with it (RFC 9449 §10).
+    #[serde(default)]
+    pub key: Option<String>,
     pub nonce: Option<String>,
     /// When the person signed in, if the client wants to know.
     #[serde(default)]

@@ -5,7 +5,7 @@ use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8707 §2, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
+/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8707 §2, RFC 9449 §5, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // each is the code of its name
 pub enum ErrorCode {
@@ -30,6 +30,7 @@ pub enum ErrorCode {
     SlowDown,
     ExpiredToken,
     InvalidTarget,
+    InvalidDpopProof,
 }
 
 impl ErrorCode {
@@ -57,6 +58,7 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 }
@@ -83,6 +85,7 @@ pub struct AuthorizationRequest {
     pub(crate) state: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) challenge: Option<String>,
+    pub(crate) key: Option<String>,
     pub(crate) offline: bool,
     pub(crate) prompt: Prompt,
     pub(crate) login_hint: Option<String>,
@@ -209,7 +212,7 @@ pub struct TokenResponse {
     pub refresh_token: Option<Secret>,
     /// What was granted.
     pub scope: String,
-    /// `Bearer`.
+    /// `Bearer`, or `DPoP` if it is bound to a key.
     pub token_type: &'static str,
     /// If `openid` was granted.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -261,6 +264,7 @@ pub struct Metadata {
     pub claims_supported: &'static [&'static str],
     pub code_challenge_methods_supported: &'static [&'static str],
     pub prompt_values_supported: &'static [&'static str],
+    pub dpop_signing_alg_values_supported: &'static [&'static str],
     pub authorization_response_iss_parameter_supported: bool,
 }
 
@@ -327,6 +331,7 @@ impl Identity {
             ],
             code_challenge_methods_supported: &["S256"],
             prompt_values_supported: &["none", "login", "consent", "select_account"],
+            dpop_signing_alg_values_supported: crate::dpop::ALGORITHMS,
             authorization_response_iss_parameter_supported: true,
         }
     }

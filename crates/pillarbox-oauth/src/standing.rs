@@ -223,6 +223,10 @@ impl Identity {
         if service == Service::Web {
             return Err(Refusal::invalid("the web pages take no bearer tokens"));
         }
+        if claims.cnf.is_some() {
+            let cause = "the token is bound to a key (DPoP), which sign-in to mail cannot prove";
+            return Err(Refusal::invalid(cause));
+        }
         let scopes = Scopes::parse_known(&claims.scope);
         let Some(access) = scopes.opens(service) else {
             return Err(Refusal::invalid(format!(

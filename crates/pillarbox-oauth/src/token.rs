@@ -176,6 +176,7 @@ impl Identity {
                 _ => TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED),
             });
         let (claims, account, standing) = live?;
+        self.check_possession(&claims, token, now)?;
         if standing.allows(crate::Service::Web).is_err() {
             return Err(TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED));
         }
@@ -270,6 +271,10 @@ impl Identity {
         let refresh_hash = opaque::hash(refresh.expose());
         let ends = after(now, self.inner.config.token_lifetime);
         let refresh_ends = client.refresh_ends(now);
+        let (proven, bound) = (
+            self.proven_key().map(str::to_owned),
+            self.refresh_key(client),
+        );
         let (client_id, new_grant) = (client.id.to_string(), grant.clone());
         let redeem = move |rows: &mut Rows| {
             let Some(mut row) = rows::read::<CodeRow>(rows, &key)? else {
@@ -279,6 +284,13 @@ impl Identity {
                 return Ok(Redeemed::Refused(invalid_grant()));
             }
             if let Err(text) = check_verifier(row.challenge.as_deref(), verifier.as_deref()) {
+                return Ok(Redeemed::Refused(TokenError::new(
+                    ErrorCode::InvalidGrant,
+                    text,
+                )));
+            }
+            if row.key.is_some() && row.key != proven {
+                let text = "The code is bound to another key (DPoP).";
                 return Ok(Redeemed::Refused(TokenError::new(
                     ErrorCode::InvalidGrant,
                     text,
@@ -303,6 +315,7 @@ impl Identity {
                 ends,
                 refresh: row.refresh.then_some(refresh_hash),
                 refresh_ends,
+                key: bound.clone(),
                 revoked: None,
             };
             let evicted = add_grant(rows, &new_grant, &given, now)?;
@@ -357,12 +370,24 @@ impl Identity {
         let next_hash = next.as_ref().map(|text| opaque::hash(text.expose()));
         let ends = after(now, self.inner.config.token_lifetime);
         let unused = millis(self.inner.config.refresh_unused);
+        let (proven, bound) = (
+            self.proven_key().map(str::to_owned),
+            self.refresh_key(client),
+        );
         let redeem = move |rows: &mut Rows| {
             let row = rows::read::<GrantRow>(rows, &key)?;
             let Some(mut row) = row.filter(|row| row.revoked.is_none() && row.client == client_id)
             else {
                 return Ok(Redeemed::Refused(invalid_grant()));
             };
+            // First of all: without the key nobody ends the grant of somebody else either.
+            if row.key.is_some() && row.key != proven {
+                let text = "The refresh token is bound to another key (DPoP).";
+                return Ok(Redeemed::Refused(TokenError::new(
+                    ErrorCode::InvalidGrant,
+                    text,
+                )));
+            }
             let Some(newest) = row.refresh else {
                 return Ok(Redeemed::Refused(invalid_grant()));
             };
@@ -387,6 +412,7 @@ impl Identity {
             row.used = now;
             row.ends = row.ends.max(ends);
             row.refresh = next_hash.or(row.refresh);
+            row.key = row.key.or(bound.clone());
             rows::write(rows, &key, &row)?;
             Ok::<_, IdentityError>(Redeemed::Good(scopes))
         };
@@ -435,6 +461,7 @@ impl Identity {
         standing
             .allows(crate::Service::Web)
             .map_err(|_| invalid_grant())?;
+        self.first_use(now)?;
         let access_token = self.sign_access(NewAccess {
             account: new.account,
             grant: new.grant,
@@ -442,6 +469,7 @@ impl Identity {
             scope: new.scopes.to_string(),
             issued: now,
             ends: after(now, life),
+            key: self.proven_key(),
         });
         let id_token = match new.scopes.has(Scope::OpenId) {
             false => None,
@@ -474,9 +502,15 @@ impl Identity {
             expires_in: life.as_secs(),
             refresh_token: new.refresh,
             scope: new.scopes.to_string(),
-            token_type: "Bearer",
+            token_type: token_type(self.proof.is_some()),
             id_token,
         })
+    }
+
+    /// The key a new refresh token is bound to: a program with a secret proves itself with that (RFC 9449 §5).
+    pub(crate) fn refresh_key(&self, client: &Client) -> Option<String> {
+        let public = !client.is_confidential();
+        self.proven_key().filter(|_| public).map(str::to_owned)
     }
 }
 
@@ -490,6 +524,11 @@ pub(crate) struct Issue<'a> {
     /// When the person signed in, if the client asked.
     pub auth_time: Option<Millis>,
     pub refresh: Option<Secret>,
+}
+
+/// How the token is sent (RFC 6750, RFC 9449 §5).
+pub(crate) fn token_type(bound: bool) -> &'static str {
+    if bound { "DPoP" } else { "Bearer" }
 }
 
 /// RFC 7636 §4.6; a verifier nobody asked for is refused too, or PKCE could be taken away (RFC 9700 §4.8.2).

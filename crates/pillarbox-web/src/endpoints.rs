@@ -4,24 +4,27 @@ use crate::{App, form};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA,
-    WWW_AUTHENTICATE,
-};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pillarbox_oauth::{BasicAuth, ErrorCode, Secret, TokenError};
+use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, Secret, TokenError};
 use serde_json::json;
 
 /// How long others may keep keys and discovery documents.
 const PUBLIC_FOR: &str = "public, max-age=3600";
 
-pub(crate) async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn token(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let answer = async {
         let (basic, params) = read(&headers, &body)?;
-        app.web.identity.token(basic, &params, app.now()).await
+        let identity = proven(&app, &headers, "POST", uri.path())?;
+        identity.token(basic, &params, app.now()).await
     };
     match answer.await {
         Ok(answer) => (
@@ -60,10 +63,15 @@ pub(crate) async fn introspect(
 }
 
 /// Pushed authorization requests (RFC 9126 §2).
-pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn push(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let answer = async {
         let (basic, params) = read(&headers, &body)?;
-        let identity = &app.web.identity;
+        let identity = proven(&app, &headers, "POST", uri.path())?;
         identity.push_request(basic, &params, app.now()).await
     };
     match answer.await {
@@ -72,17 +80,36 @@ pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Bytes
     }
 }
 
-pub(crate) async fn userinfo(State(app): State<App>, headers: HeaderMap) -> Response {
+pub(crate) async fn userinfo(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let line = headers
         .get(AUTHORIZATION)
         .and_then(|line| line.to_str().ok());
-    let Some(token) = line.and_then(|line| credentials(line, "bearer")) else {
-        // RFC 6750 §3.1: who sent nothing is told the scheme only.
-        return (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer")]).into_response();
+    let bearer = line.and_then(|line| credentials(line, "bearer"));
+    let bound = line.and_then(|line| credentials(line, "dpop"));
+    let Some(token) = bearer.or(bound) else {
+        // RFC 6750 §3.1: who sent nothing is told the schemes only.
+        let schemes = [
+            (WWW_AUTHENTICATE, "Bearer"),
+            (WWW_AUTHENTICATE, "DPoP algs=\"ES256 EdDSA Ed25519 RS256\""),
+        ];
+        return (StatusCode::UNAUTHORIZED, AppendHeaders(schemes)).into_response();
     };
-    match app.web.identity.userinfo(token, app.now()).await {
+    let answer = async {
+        // A proof beside a bearer token says nothing about it.
+        let identity = match bound {
+            Some(_) => proven(&app, &headers, method.as_str(), uri.path())?,
+            None => app.web.identity.clone(),
+        };
+        identity.userinfo(token, app.now()).await
+    };
+    match answer.await {
         Ok(info) => Json(info).into_response(),
-        Err(error) => refuse(error, "Bearer"),
+        Err(error) => refuse(error, if bound.is_some() { "DPoP" } else { "Bearer" }),
     }
 }
 
@@ -98,16 +125,32 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// Nothing in it is secret: programs in browsers may read it too.
 fn public(body: impl IntoResponse) -> Response {
-    (
-        [
-            (CACHE_CONTROL, PUBLIC_FOR),
-            (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
-        ],
-        body,
-    )
-        .into_response()
+    ([(CACHE_CONTROL, PUBLIC_FOR)], body).into_response()
+}
+
+/// The identity floor for this request: with its proof of possession, if it came with one (RFC 9449 §4.3; exactly one).
+fn proven(
+    app: &App,
+    headers: &HeaderMap,
+    method: &str,
+    path: &str,
+) -> Result<Identity, TokenError> {
+    let identity = &app.web.identity;
+    let mut proofs = headers.get_all("dpop").iter();
+    let unreadable = || TokenError {
+        code: ErrorCode::InvalidDpopProof,
+        description: "One proof, in one DPoP header, is needed.".into(),
+    };
+    match (proofs.next(), proofs.next()) {
+        (None, _) => Ok(identity.clone()),
+        (Some(_), Some(_)) => Err(unreadable()),
+        (Some(proof), None) => {
+            let jwt = proof.to_str().map_err(|_| unreadable())?;
+            let proof = identity.check_proof(jwt, method, path, app.now())?;
+            Ok(identity.with_proof(proof))
+        }
+    }
 }
 
 pub(crate) type Request = (Option<BasicAuth>, form::Pairs);
@@ -162,14 +205,15 @@ fn credentials<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
 pub(crate) fn refuse(error: TokenError, scheme: &str) -> Response {
     let status = match error.code {
         ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::InvalidDpopProof if scheme == "DPoP" => StatusCode::UNAUTHORIZED,
         ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
         ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
     let challenge = match scheme {
-        "Bearer" => format!(
-            "Bearer error=\"{}\", error_description=\"{}\"",
+        "Bearer" | "DPoP" => format!(
+            "{scheme} error=\"{}\", error_description=\"{}\"",
             error.code.name(),
             error.description
         ),

@@ -29,12 +29,16 @@ pub use control::{Condition, Control, Happening, LiveSession, NoControl, SignedI
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use axum::routing::{get, post};
 use pillarbox_oauth::Identity;
 use pillarbox_store::mail::{Millis, Store};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any, CorsLayer};
 use tower_http::csrf::CsrfLayer;
 use url::Url;
 
@@ -47,6 +51,8 @@ pub struct Peer(pub IpAddr);
 
 /// Longest body of a form, in bytes: an authorization request that comes back, and a password.
 const FORM_BYTES_MAX: usize = 64 * 1024;
+/// How long a browser need not ask again whether programs of other sites may ask.
+const PREFLIGHT_KEPT: Duration = Duration::from_secs(3600);
 
 /// Where the mail services are, for "set up your mail program"; None is closed.
 #[derive(Clone, Debug, Default)]
@@ -138,23 +144,17 @@ pub fn router(web: Web) -> Router {
         .merge(invite::routes())
         .merge(console::routes(web.dev))
         .layer(CsrfLayer::new());
-    let app = Arc::new(Inner { web, site });
-    Router::new()
-        .route("/", get(pages::home))
-        .route(
-            "/o/oauth2/v2/auth",
-            get(consent::authorize).post(consent::authorize_by_post),
-        )
-        .route(
-            "/o/oauth2/auth",
-            get(consent::authorize).post(consent::authorize_by_post),
-        )
-        .merge(own_forms)
+    // Programs in the browser ask these from pages of other sites. No cookie is looked at, so nobody acts in another's name.
+    let cross_origin = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, HeaderName::from_static("dpop")])
+        .expose_headers([WWW_AUTHENTICATE])
+        .max_age(PREFLIGHT_KEPT);
+    let for_browsers_too = Router::new()
         .route("/token", post(endpoints::token))
         .route("/o/oauth2/token", post(endpoints::token))
-        .route("/device/code", post(device::code))
         .route("/revoke", post(endpoints::revoke))
-        .route("/introspect", post(endpoints::introspect))
         .route("/par", post(endpoints::push))
         .route(
             "/v1/userinfo",
@@ -169,6 +169,22 @@ pub fn router(web: Web) -> Router {
             "/.well-known/oauth-authorization-server",
             get(endpoints::metadata),
         )
+        .layer(cross_origin);
+    let app = Arc::new(Inner { web, site });
+    Router::new()
+        .route("/", get(pages::home))
+        .route(
+            "/o/oauth2/v2/auth",
+            get(consent::authorize).post(consent::authorize_by_post),
+        )
+        .route(
+            "/o/oauth2/auth",
+            get(consent::authorize).post(consent::authorize_by_post),
+        )
+        .merge(own_forms)
+        .merge(for_browsers_too)
+        .route("/device/code", post(device::code))
+        .route("/introspect", post(endpoints::introspect))
         .route(
             "/.well-known/autoconfig/mail/config-v1.1.xml",
             get(autoconfig::mozilla),

@@ -20,6 +20,7 @@ use tower::ServiceExt as _;
 
 mod clients;
 mod device;
+mod dpop;
 mod factor;
 mod requests;
 

@@ -1,5 +1,5 @@
 // A strict relying party (npm openid-client) against the issuer: discovery, code with PKCE, pushed request, device, refresh,
-// user info, introspection, revocation. The browser is a few lines of fetch that press the buttons of the pages.
+// user info, introspection, revocation, proof of possession. The browser is a few lines of fetch that press the buttons of the pages.
 import * as oidc from "openid-client";
 
 const issuer = new URL(process.env.PILLARBOX_ISSUER);
@@ -43,7 +43,7 @@ const browser = new Browser();
 const desktop = await oidc.discovery(issuer, "desktop", undefined, oidc.None());
 oidc.enableNonRepudiationChecks(desktop);
 
-async function code(config, build) {
+async function code(config, build, options) {
   const verifier = oidc.randomPKCECodeVerifier();
   const state = oidc.randomState();
   const nonce = oidc.randomNonce();
@@ -64,7 +64,7 @@ async function code(config, build) {
     expectedNonce: nonce,
     maxAge: 3600,
     idTokenExpected: true,
-  });
+  }, undefined, options);
 }
 
 const tokens = await code(desktop, oidc.buildAuthorizationUrl);
@@ -82,6 +82,19 @@ const introspect = async (token) => (await oidc.tokenIntrospection(web, token)).
 seen.introspected = (await oidc.tokenIntrospection(web, pushed.access_token)).username;
 await oidc.tokenRevocation(desktop, pushed.refresh_token);
 seen.revoked = [await introspect(pushed.access_token), await introspect(pushed.refresh_token)];
+
+// The same with a key that never leaves the program (DPoP): the token is worth nothing without it.
+const pair = await oidc.randomDPoPKeyPair("ES256");
+const DPoP = oidc.getDPoPHandle(desktop, pair);
+const bound = await code(desktop, (config, members) => oidc.buildAuthorizationUrlWithPAR(config, members, { DPoP }), { DPoP });
+seen.boundType = bound.token_type;
+seen.boundUser = (await oidc.fetchUserInfo(desktop, bound.access_token, claims.sub, { DPoP })).email;
+const bearer = { headers: { authorization: `Bearer ${bound.access_token}` } };
+seen.boundAsBearer = (await fetch(new URL("/v1/userinfo", issuer), bearer)).status;
+const thief = { DPoP: oidc.getDPoPHandle(desktop, await oidc.randomDPoPKeyPair("Ed25519")) };
+seen.boundStolen = await oidc.refreshTokenGrant(desktop, bound.refresh_token, {}, thief).catch((fault) => fault.error);
+seen.boundRefreshed = (await oidc.refreshTokenGrant(desktop, bound.refresh_token, {}, { DPoP })).token_type;
+seen.boundConfirmed = (await oidc.tokenIntrospection(web, bound.access_token)).cnf.jkt === (await DPoP.calculateThumbprint());
 
 const tv = await oidc.discovery(issuer, "tv", undefined, oidc.None());
 const device = await oidc.initiateDeviceAuthorization(tv, { scope });

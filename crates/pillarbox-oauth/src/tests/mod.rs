@@ -8,6 +8,7 @@ mod authorization;
 mod clients;
 mod credentials;
 mod device;
+mod dpop;
 mod factor;
 mod limits;
 mod requests;

@@ -18,7 +18,7 @@ async fn asked(house: &House, changes: &[(&str, &str)]) -> AuthorizationRequest 
         .unwrap()
 }
 
-async fn code(house: &House, changes: &[(&str, &str)]) -> String {
+pub(crate) async fn code(house: &House, changes: &[(&str, &str)]) -> String {
     let person = house.ada_signed_in().await;
     let address = house
         .identity
@@ -29,7 +29,7 @@ async fn code(house: &House, changes: &[(&str, &str)]) -> String {
 }
 
 /// The form of a good redemption, changed in some members; an empty value removes one.
-fn form(code: &str, changes: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn form(code: &str, changes: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut all = params(&[
         ("grant_type", "authorization_code"),
         ("client_id", "desktop"),
