@@ -40,6 +40,9 @@ const KEYS_MAX: usize = 10;
 /// Longest text with keys, in bytes.
 const KEYS_BYTES_MAX: usize = 64 * 1024;
 
+/// What Google's libraries write as audience, whatever `token_uri` their key file names.
+const GOOGLE_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
+
 /// How a key signs. A property of the key, never of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KeyAlgorithm {
@@ -83,6 +86,9 @@ pub struct VerifyKey {
     pub algorithm: KeyAlgorithm,
     /// In base64: SubjectPublicKeyInfo, or the key as the algorithm writes it.
     key: String,
+    /// Whether this server made it: then nobody else has heard of it, and what it signed was signed for us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    made_here: bool,
 }
 
 impl VerifyKey {
@@ -121,7 +127,8 @@ impl VerifyKey {
         });
         let made = made.await.ok().flatten();
         let (private, public) = made.ok_or(IdentityError::Broken("random source"))?;
-        let key = Self::new(Some(kid), KeyAlgorithm::RS256, &public)?;
+        let mut key = Self::new(Some(kid), KeyAlgorithm::RS256, &public)?;
+        key.made_here = true;
         let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
         let text = STANDARD.encode(private);
         for line in text.as_bytes().chunks(64) {
@@ -145,6 +152,7 @@ impl VerifyKey {
             kid,
             algorithm,
             key,
+            made_here: false,
         })
     }
 
@@ -359,24 +367,33 @@ impl Identity {
         };
         let fitting = |key: &&VerifyKey| key.algorithm.is_named(&header.alg);
         let mut keys = client.keys.iter().filter(named).filter(fitting);
-        if header.crit.is_some() || !keys.any(|key| key.fits(message, &signature)) {
-            return Err(invalid(
-                "The signature is not by a key of this service account.",
-            ));
-        }
-        self.check_claims(&client, &claims, now)?;
+        let signer = keys.find(|key| key.fits(message, &signature));
+        let signer = signer
+            .filter(|_| header.crit.is_none())
+            .ok_or_else(|| invalid("The signature is not by a key of this service account."))?;
+        self.check_claims(&client, signer, &claims, now)?;
         Ok((client, claims))
     }
 
-    /// RFC 7523 §3.
-    fn check_claims(&self, client: &Client, claims: &Claims, now: Millis) -> Result<()> {
+    /// RFC 7523 §3. The audience must be us, for an assertion to another server would be good here otherwise; by a key that
+    /// only we know, Google's fixed name may stand for us.
+    fn check_claims(
+        &self,
+        client: &Client,
+        signer: &VerifyKey,
+        claims: &Claims,
+        now: Millis,
+    ) -> Result<()> {
         let issuer = &self.inner.config.issuer;
         let ours = [
             format!("{issuer}/token"),
             format!("{issuer}/o/oauth2/token"),
             issuer.clone(),
         ];
-        let is_ours = |aud: &Value| ours.iter().any(|own| aud == own.as_str());
+        let is_ours = |aud: &Value| {
+            ours.iter().any(|own| aud == own.as_str())
+                || (signer.made_here && aud == GOOGLE_AUDIENCE)
+        };
         let for_us = match &claims.aud {
             Value::Array(all) => all.iter().any(is_ours),
             one => is_ours(one),

@@ -148,7 +148,7 @@ async fn every_refusal() {
         (json!({"iss": "desktop"}), "invalid_grant"),
         (json!({"iss": null}), "invalid_grant"),
         (
-            json!({"aud": "https://oauth2.googleapis.com/token"}),
+            json!({"aud": "https://elsewhere.example/token"}),
             "invalid_grant",
         ),
         (json!({"aud": null}), "invalid_grant"),
@@ -295,6 +295,16 @@ async fn forged_and_confused_signatures() {
 }
 
 #[tokio::test]
+async fn googles_name_stands_for_us_with_a_key_we_made() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let for_google = json!({"aud": "https://oauth2.googleapis.com/token"});
+    assert!(ask(&house, &robot.sign(&for_google), NOW).await.is_ok());
+    let other = json!({"aud": "https://oauth2.googleapis.com/other"});
+    assert!(ask(&house, &robot.sign(&other), NOW).await.is_err());
+}
+
+#[tokio::test]
 async fn other_kinds_of_keys() {
     let house = House::new().await;
     let ed = Ed25519KeyPair::generate().unwrap();
@@ -312,6 +322,10 @@ async fn other_kinds_of_keys() {
         algorithm: Algorithm::EdDSA,
     };
     assert!(ask(&house, &robot.sign(&json!({})), NOW).await.is_ok());
+    // The same key may be registered at Google, so what it signed for Google is not for us.
+    let for_google = json!({"aud": "https://oauth2.googleapis.com/token"});
+    let refused = ask(&house, &robot.sign(&for_google), NOW).await;
+    assert!(refused.unwrap_err().description.starts_with("aud must be"));
 
     let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
     let point = ec.public_key().as_ref();

@@ -1,0 +1,123 @@
+"""Google's own Python libraries against our issuer, with nothing but other addresses: a service account that acts for a mailbox
+(google-auth), and an installed program with browser, refresh and consent (google-auth-oauthlib)."""
+import html.parser
+import imaplib
+import json
+import urllib.parse
+
+import google.auth.exceptions
+import google.auth.transport.requests
+import google.oauth2.service_account
+import google_auth_oauthlib.flow
+import pytest
+import requests
+
+MAIL = "https://mail.google.com/"
+
+
+def trusting(server, session):
+    """Checks certificates by our authority, whatever bundle the environment names."""
+    session.verify, session.trust_env = server["ca"], False
+    return session
+
+
+@pytest.fixture
+def transport(server):
+    session = trusting(server, requests.Session())
+    yield google.auth.transport.requests.Request(session)
+    session.close()
+
+
+def signs_in(server, address, token):
+    box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    try:
+        return box.authenticate("XOAUTH2", lambda _: f"user={address}\1auth=Bearer {token}\1\1".encode())[0] == "OK"
+    finally:
+        box.logout()
+
+
+@pytest.fixture(scope="module")
+def key_file(server, tmp_path_factory):
+    path = tmp_path_factory.mktemp("service") / "key.json"
+    path.write_text(server.run("app", "add", "Archive", "--service", "--delegate", MAIL))
+    yield path
+    server.run("app", "remove", json.loads(path.read_text())["client_id"], "--yes")
+
+
+def service_account(key_file, subject, scope=MAIL):
+    return google.oauth2.service_account.Credentials.from_service_account_file(key_file, scopes=[scope], subject=subject)
+
+
+def test_a_service_account_reads_a_mailbox(server, person, transport, key_file):
+    credentials = service_account(key_file, person.address)
+    credentials.refresh(transport)
+    assert credentials.valid and signs_in(server, person.address, credentials.token)
+
+
+@pytest.mark.parametrize("change, error", [
+    ({"subject": "nobody@example.test"}, "invalid_grant"),
+    ({"scope": "https://www.googleapis.com/auth/gmail.imap_admin"}, "unauthorized_client"),
+    ({"scope": "https://www.googleapis.com/auth/drive"}, "invalid_scope"),
+])
+def test_what_a_service_account_is_refused(person, transport, key_file, change, error):
+    credentials = service_account(key_file, **({"subject": person.address} | change))
+    with pytest.raises(google.auth.exceptions.RefreshError, match=error):
+        credentials.refresh(transport)
+
+
+def test_the_key_of_somebody_else(server, person, transport, key_file, tmp_path):
+    other = json.loads(server.run("app", "add", "Other", "--service", "--delegate", MAIL))
+    mixed = json.loads(key_file.read_text()) | {"private_key": other["private_key"]}
+    (tmp_path / "mixed.json").write_text(json.dumps(mixed))
+    with pytest.raises(google.auth.exceptions.RefreshError, match="invalid_grant"):
+        service_account(tmp_path / "mixed.json", person.address).refresh(transport)
+    server.run("app", "remove", other["client_id"], "--yes")
+
+
+class Form(html.parser.HTMLParser):
+    """The hidden fields of a page, and where its main form leads."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.fields = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "input" and attributes.get("type") == "hidden":
+            self.fields[attributes["name"]] = attributes.get("value", "")
+
+
+def allow(server, person, address):
+    """Signs in and allows, as a browser without scripts; where it is sent in the end."""
+    browser = trusting(server, requests.Session())
+    issuer = server["issuer"]
+    page = browser.get(address)
+    assert page.ok and 'name="password"' in page.text
+    page = browser.post(issuer + "/signin", Form(page.text).fields | {"address": person.address, "password": person.password})
+    assert page.ok and "Desktop program" in page.text
+    sent = browser.post(issuer + "/consent", Form(page.text).fields | {"answer": "allow"}, allow_redirects=False)
+    browser.close()
+    return sent.headers["location"]
+
+
+def test_an_installed_program(server, person, transport):
+    config = {"installed": {
+        "client_id": "desktop", "client_secret": "", "auth_uri": server["auth_url"], "token_uri": server["token_url"], "redirect_uris": ["http://localhost"]}}
+    flow = google_auth_oauthlib.flow.InstalledAppFlow.from_client_config(config, scopes=[MAIL], redirect_uri="http://localhost:8085/")
+    trusting(server, flow.oauth2session)
+    address, state = flow.authorization_url(login_hint=person.address, access_type="offline", prompt="consent")
+    back = allow(server, person, address)
+    told = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(back).query))
+    assert back.startswith("http://localhost:8085/?") and told["state"] == state and told["iss"] == server["issuer"]
+    # The library's own local server does the same: it takes https only, where nobody can listen anyway.
+    flow.fetch_token(authorization_response=back.replace("http://", "https://", 1))
+    credentials = flow.credentials
+    first = credentials.token
+    assert signs_in(server, person.address, first)
+    credentials.refresh(transport)
+    assert credentials.token != first and signs_in(server, person.address, credentials.token)
+    # Revoked at the server, the library learns it as its users know it from Google.
+    assert transport.session.post(server["issuer"] + "/revoke", {"token": credentials.refresh_token}).ok
+    with pytest.raises(google.auth.exceptions.RefreshError, match="invalid_grant"):
+        credentials.refresh(transport)
