@@ -95,6 +95,7 @@ impl Identity {
         let handle = self.inner.store.account(account);
         handle.address().await?;
         let life = mint.lifetime.unwrap_or(self.inner.config.token_lifetime);
+        self.inner.keys.may_last(millis(life)).await?;
         let (issued, ends) = match mint.expired {
             false => (now, after(now, life)),
             true => (
@@ -132,7 +133,7 @@ impl Identity {
             key: None,
         };
         Ok(Minted {
-            access_token: self.sign_access(access),
+            access_token: self.sign_access(access, now).await?,
             refresh_token: refresh,
             expires: ends / 1000 * 1000,
             grant: grant.into(),
@@ -144,8 +145,9 @@ impl Identity {
     }
 
     /// Signs an access token. Its grant's row must be durable before anybody gets to see it.
-    pub(crate) fn sign_access(&self, new: NewAccess<'_>) -> Secret {
+    pub(crate) async fn sign_access(&self, new: NewAccess<'_>, now: Millis) -> Result<Secret> {
         let config = &self.inner.config;
+        let keys = self.inner.keys.ring().await?;
         let claims = Claims {
             iss: config.issuer.clone(),
             aud: config.host.clone(),
@@ -159,7 +161,7 @@ impl Identity {
             scope: new.scope,
             cnf: new.key.map(|key| Confirmation { jkt: key.into() }),
         };
-        Secret::new(access::sign(&self.inner.keys, &claims))
+        Ok(Secret::new(access::sign(&keys, &claims, now)?))
     }
 
     pub(crate) fn announce_grant(&self, account: &AccountId, grant: &str) {

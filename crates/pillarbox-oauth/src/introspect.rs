@@ -10,7 +10,7 @@ use crate::grants::after;
 use crate::rows::{self, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse};
 use crate::token::{checked, read_any_scopes, required};
-use crate::{Identity, Refusal, Scope, Scopes, Secret, opaque};
+use crate::{Identity, IdentityError, Refusal, RefusalKind, Scope, Scopes, Secret, opaque};
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl Identity {
     }
 
     /// The token endpoint's side of client credentials: for administration, and for nothing else.
-    pub(crate) fn administration_token(
+    pub(crate) async fn administration_token(
         &self,
         client: &Client,
         params: &Params<'_>,
@@ -162,6 +162,7 @@ impl Identity {
             ));
         }
         let life = self.inner.config.token_lifetime;
+        let keys = self.inner.keys.ring().await?;
         let claims = Claims {
             iss: self.inner.config.issuer.clone(),
             aud: self.administration_audience(),
@@ -176,7 +177,7 @@ impl Identity {
             cnf: None,
         };
         Ok(TokenResponse {
-            access_token: Secret::new(access::sign(&self.inner.keys, &claims)),
+            access_token: Secret::new(access::sign(&keys, &claims, now)?),
             expires_in: life.as_secs(),
             refresh_token: None,
             scope: scopes.to_string(),
@@ -198,12 +199,13 @@ impl Identity {
         token: &str,
         now: Millis,
     ) -> Result<(Claims, Arc<Client>), Refusal> {
-        let (keys, issuer) = (&self.inner.keys, &self.inner.config.issuer);
-        let claims = access::open(keys, token, issuer, &self.administration_audience());
+        let broken = |fault: IdentityError| Refusal::new(RefusalKind::Temporary, fault.to_string());
+        let keys = self.inner.keys.ring().await.map_err(broken)?;
+        let issuer = &self.inner.config.issuer;
+        let claims = access::open(&keys, token, issuer, &self.administration_audience());
         let claims = claims.map_err(Refusal::invalid)?;
         access::check_time(&claims, now).map_err(Refusal::invalid)?;
-        let known = self.know_clients().await;
-        known.map_err(|fault| Refusal::new(crate::RefusalKind::Temporary, fault.to_string()))?;
+        self.know_clients().await.map_err(broken)?;
         let client = self.client(&claims.client_id);
         // Taking the right back takes effect at once.
         let may = |client: &Arc<Client>| {

@@ -23,6 +23,7 @@ mod opaque;
 mod people;
 mod principal;
 mod pushed;
+mod rotation;
 mod rows;
 mod scope;
 mod scram;
@@ -48,6 +49,7 @@ pub use invites::INVITE_MS;
 pub use limits::{AppLimits, Network, NotANetwork};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use pushed::PushedResponse;
+pub use rotation::{JWKS_KEPT_S, KeyChange, KeyState, Rotate, ServerKey};
 pub use scope::{Access, IMAP_ADMIN_SCOPE, MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
 pub use scram::ScramChallenge;
 pub use server::{
@@ -302,7 +304,8 @@ impl Identity {
             return Err(IdentityError::Config(text));
         }
         let clients = clients::Clients::new(&store, std::mem::take(&mut config.clients))?;
-        let keys = keys::Keys::open(&store, &random, now).await?;
+        let life = grants::millis(config.token_lifetime);
+        let keys = keys::Keys::open(&store, &random, life, now).await?;
         let hasher = hashing::Hasher::new(config.hashing, &random).await?;
         let inner = Inner {
             store,

@@ -214,12 +214,28 @@ pub(crate) struct HalfRow {
 }
 
 /// A signing key, private part included.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct KeyRow {
     pub alg: String,
     /// Ed25519: the seed. RS256: PKCS#8 DER. HS256: the key.
     pub private: String,
     pub created: Millis,
+    /// From when it signs, if not from the first: until then it is announced.
+    #[serde(default)]
+    pub signs: Option<Millis>,
+    /// The longest life of what it signed, in milliseconds.
+    #[serde(default)]
+    pub life: Millis,
+    /// It took the place of keys that were withdrawn: what they signed is not good any more.
+    #[serde(default)]
+    pub at_once: bool,
+}
+
+impl KeyRow {
+    /// From when it signs.
+    pub(crate) fn signs(&self) -> Millis {
+        self.signs.unwrap_or(self.created)
+    }
 }
 
 /// What a device asked for, until somebody answers and it was told. Kept until its end, to notice a second use.

@@ -1,6 +1,6 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
-use crate::{Client, Identity, Principal, Scope, Scopes, Secret};
+use crate::{Client, Identity, IdentityError, Principal, Scope, Scopes, Secret};
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
@@ -269,11 +269,14 @@ pub struct Metadata {
 }
 
 impl Identity {
-    /// The public keys: the RSA key of id tokens, the Ed25519 key of access tokens.
-    pub fn jwks(&self) -> Jwks {
-        Jwks {
-            keys: self.inner.keys.public(),
-        }
+    /// The public keys: RSA keys of id tokens, Ed25519 keys of access tokens; first those that sign now. Others may keep
+    /// them for [`JWKS_KEPT_S`](crate::JWKS_KEPT_S).
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn jwks(&self, now: Millis) -> Result<Jwks, IdentityError> {
+        let keys = self.inner.keys.ring().await?.public(now)?;
+        Ok(Jwks { keys })
     }
 
     /// Both discovery documents. Only what is offered is listed.

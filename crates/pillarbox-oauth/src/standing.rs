@@ -188,8 +188,10 @@ impl Identity {
         now: Millis,
     ) -> Result<(access::Claims, AccountId, Arc<Standing>), Refusal> {
         let config = &self.inner.config;
-        let claims = access::open(&self.inner.keys, token, &config.issuer, &config.host)
-            .map_err(Refusal::invalid)?;
+        let keys = self.inner.keys.ring().await;
+        let keys = keys.map_err(|fault| Refusal::new(RefusalKind::Temporary, fault.to_string()))?;
+        let claims =
+            access::open(&keys, token, &config.issuer, &config.host).map_err(Refusal::invalid)?;
         access::check_time(&claims, now).map_err(Refusal::invalid)?;
         let account = AccountId(claims.sub.as_str().into());
         // The token is genuine and in time: its holder may hear that the mailbox is gone (wire §3.3).

@@ -110,7 +110,9 @@ impl Identity {
             Some(GrantType::AuthorizationCode) => self.redeem_code(&client, &params, now).await,
             Some(GrantType::RefreshToken) => self.refresh(&client, &params, now).await,
             Some(GrantType::DeviceCode) => self.redeem_device(&client, &params, now).await,
-            Some(GrantType::ClientCredentials) => self.administration_token(&client, &params, now),
+            Some(GrantType::ClientCredentials) => {
+                self.administration_token(&client, &params, now).await
+            }
             Some(GrantType::JwtBearer) | None => {
                 let text =
                     "This grant type is not offered; the discovery document lists those that are.";
@@ -139,10 +141,13 @@ impl Identity {
         let config = &self.inner.config;
         let (account, grant) = match opaque::read_refresh(&self.inner.keys, token) {
             Some(found) => found,
-            None => match access::open(&self.inner.keys, token, &config.issuer, &config.host) {
-                Ok(claims) => (AccountId(claims.sub.into()), claims.gid),
-                Err(_) => return Ok(()),
-            },
+            None => {
+                let keys = self.inner.keys.ring().await?;
+                match access::open(&keys, token, &config.issuer, &config.host) {
+                    Ok(claims) => (AccountId(claims.sub.into()), claims.gid),
+                    Err(_) => return Ok(()),
+                }
+            }
         };
         let key = Kind::Grant.key(&grant);
         let Some(row) = self.inner.store.account(&account).get(&key).await? else {
@@ -462,7 +467,7 @@ impl Identity {
             .allows(crate::Service::Web)
             .map_err(|_| invalid_grant())?;
         self.first_use(now)?;
-        let access_token = self.sign_access(NewAccess {
+        let access = NewAccess {
             account: new.account,
             grant: new.grant,
             client: &new.client.id,
@@ -470,7 +475,8 @@ impl Identity {
             issued: now,
             ends: after(now, life),
             key: self.proven_key(),
-        });
+        };
+        let access_token = self.sign_access(access, now).await?;
         let id_token = match new.scopes.has(Scope::OpenId) {
             false => None,
             true => {
@@ -494,7 +500,8 @@ impl Identity {
                 if let Some(nonce) = new.nonce {
                     claims["nonce"] = json!(nonce);
                 }
-                Some(Secret::new(self.inner.keys.sign_id(&claims)?))
+                let keys = self.inner.keys.ring().await?;
+                Some(Secret::new(keys.sign_id(&claims, now)?))
             }
         };
         Ok(TokenResponse {

@@ -52,6 +52,8 @@ pub enum Which {
     Account(AccountId),
     /// The sessions of one account that one credential opened.
     Credential(AccountId, Credential),
+    /// Every session that an access token opened.
+    Tokens,
     /// The session with this token (the one shown in greetings and the log).
     Session(String),
 }
@@ -61,6 +63,9 @@ impl Which {
         match (self, &session.signed_in) {
             (Self::Session(token), _) => session.token == *token,
             (Self::Account(id), Some((who, _))) => who.account() == id,
+            (Self::Tokens, Some((who, _))) => {
+                matches!(who.credential(), Credential::Grant { .. })
+            }
             (Self::Credential(id, credential), Some((who, _))) => {
                 who.account() == id && who.credential().is_covered_by(credential)
             }

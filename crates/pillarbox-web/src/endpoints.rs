@@ -9,11 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, Secret, TokenError};
+use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Secret, TokenError};
 use serde_json::json;
-
-/// How long others may keep keys and discovery documents.
-const PUBLIC_FOR: &str = "public, max-age=3600";
 
 pub(crate) async fn token(
     State(app): State<App>,
@@ -114,7 +111,13 @@ pub(crate) async fn userinfo(
 }
 
 pub(crate) async fn keys(State(app): State<App>) -> Response {
-    public(Json(app.web.identity.jwks()))
+    match app.web.identity.jwks(app.now()).await {
+        Ok(keys) => public(Json(keys)),
+        Err(fault) => {
+            tracing::error!(%fault, "keys endpoint");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
 }
 
 pub(crate) async fn metadata(State(app): State<App>) -> Response {
@@ -125,8 +128,10 @@ pub(crate) async fn health() -> &'static str {
     "ok\n"
 }
 
+/// Others may keep it for as long as keys allow.
 fn public(body: impl IntoResponse) -> Response {
-    ([(CACHE_CONTROL, PUBLIC_FOR)], body).into_response()
+    let kept = format!("public, max-age={JWKS_KEPT_S}");
+    ([(CACHE_CONTROL, kept)], body).into_response()
 }
 
 /// The identity floor for this request: with its proof of possession, if it came with one (RFC 9449 §4.3; exactly one).

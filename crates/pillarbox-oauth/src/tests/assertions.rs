@@ -346,7 +346,9 @@ async fn other_kinds_of_keys() {
 
     let rsa = house
         .identity
-        .jwks()
+        .jwks(NOW)
+        .await
+        .unwrap()
         .keys
         .into_iter()
         .find(|key| key["kty"] == "RSA")

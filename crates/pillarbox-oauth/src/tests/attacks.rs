@@ -62,7 +62,7 @@ const NOT_OURS: &str = "the token is not one of this server's access tokens";
 async fn a_second_implementation_reads_our_tokens() {
     let house = House::new().await;
     let token = house.token().await;
-    let keys = house.identity.jwks().keys;
+    let keys = house.identity.jwks(NOW).await.unwrap().keys;
     let key = keys
         .iter()
         .find(|key| key["kid"] == header_of(&token)["kid"])
@@ -140,7 +140,7 @@ async fn key_confusion() {
     let token = house.token().await;
     let claims = claims_of(&token);
     // The public keys as HMAC secrets.
-    for key in house.identity.jwks().keys {
+    for key in house.identity.jwks(NOW).await.unwrap().keys {
         for text in [key["x"].as_str(), key["n"].as_str()].into_iter().flatten() {
             for secret in [text.as_bytes().to_vec(), BASE64.decode(text).unwrap()] {
                 let secret = EncodingKey::from_secret(&secret);
@@ -261,7 +261,10 @@ async fn other_texts_are_no_tokens() {
         .identity
         .inner
         .keys
-        .sign_id(&claims_of(minted.access_token.expose()))
+        .ring()
+        .await
+        .unwrap()
+        .sign_id(&claims_of(minted.access_token.expose()), NOW)
         .unwrap();
     assert_eq!(refused(&house, &id).await, NOT_OURS);
     assert_eq!(Header::new(Algorithm::RS256).typ.as_deref(), Some("JWT"));

@@ -12,6 +12,7 @@ mod dpop;
 mod factor;
 mod limits;
 mod requests;
+mod rotation;
 mod scram;
 mod tokens;
 

@@ -109,7 +109,7 @@ async fn a_code_becomes_tokens() {
     let id = answer.id_token.as_ref().unwrap().expose();
     let claims: Value =
         serde_json::from_slice(&BASE64.decode(id.split('.').nth(1).unwrap()).unwrap()).unwrap();
-    let keys = house.identity.jwks().keys;
+    let keys = house.identity.jwks(NOW).await.unwrap().keys;
     let rsa = keys.iter().find(|key| key["alg"] == "RS256").unwrap();
     let rsa =
         jsonwebtoken::DecodingKey::from_jwk(&serde_json::from_value(rsa.clone()).unwrap()).unwrap();
