@@ -55,6 +55,9 @@ pub enum Command {
     /// OAuth clients: apps that may ask people for access
     #[command(subcommand)]
     App(crate::apps::AppVerb),
+    /// The keys this server signs tokens with
+    #[command(subcommand)]
+    Key(crate::keys::KeyVerb),
     /// Which app may do what for whom
     #[command(subcommand)]
     Grant(GrantVerb),

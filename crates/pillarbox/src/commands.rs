@@ -41,6 +41,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         Command::Account(verb) => account(verb, server),
         Command::AppPassword(verb) => app_password(verb, server),
         Command::App(verb) => crate::apps::run(verb, server),
+        Command::Key(verb) => crate::keys::run(verb, server),
         Command::Grant(verb) => grant(verb, server),
         Command::Token(token) => self::token(token, server),
         Command::Session(verb) => session(verb, server),

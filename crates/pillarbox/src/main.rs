@@ -16,6 +16,7 @@ mod failure;
 mod faults;
 mod house;
 mod journal;
+mod keys;
 mod listen;
 mod offline;
 mod pages;

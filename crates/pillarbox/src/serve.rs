@@ -111,6 +111,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
     tasks.spawn(socket.serve(house.clone()));
     tasks.spawn(house.clock.clone().watch_system());
     tasks.spawn(end_revoked(house.clone()));
+    tasks.spawn(crate::keys::end_withdrawn(house.clone()));
     tasks.spawn(upkeep::keep(house.clone()));
     tasks.spawn(trail::keep(house.clone()));
     Ok(Running { house, tasks, gone })

@@ -1,5 +1,5 @@
-//! What a running server does without being asked: tells the store the time, removes what outlived its grace, gives the
-//! room of bodies nobody refers to back to the disk.
+//! What a running server does without being asked: tells the store the time, replaces signing keys when their time has come,
+//! removes what outlived its grace, gives the room of bodies nobody refers to back to the disk.
 
 use crate::house::House;
 use crate::journal::Level;
@@ -27,6 +27,7 @@ pub async fn keep(house: Arc<House>) {
             _ = moved.changed() => {}
         }
         house.store.hear_time(house.clock.wall());
+        crate::keys::keep(&house).await;
         if Instant::now() < clean_at {
             continue;
         }

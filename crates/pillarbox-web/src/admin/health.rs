@@ -4,11 +4,14 @@ use crate::control::Condition;
 use crate::frame::Frame;
 use crate::pages::show;
 use crate::signed::Administrator;
+use crate::when::When;
 use crate::{App, Site};
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use pillarbox_oauth::{KeyState, ServerKey};
+use pillarbox_store::mail::Millis;
 
 #[derive(Template)]
 #[template(path = "admin/health.html")]
@@ -20,7 +23,7 @@ struct Page<'a> {
 }
 
 pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administrator) -> Response {
-    let mut conditions = vec![store(&app, &signed).await];
+    let mut conditions = vec![store(&app, &signed).await, keys(&app).await];
     conditions.extend(app.web.control.conditions());
     let page = Page {
         site: &app.site,
@@ -29,6 +32,38 @@ pub(crate) async fn page(State(app): State<App>, Administrator(signed): Administ
         conditions,
     };
     show(StatusCode::OK, &page)
+}
+
+/// The keys that sign tokens, with their ages. The schedule replaces them; one that is too old shows that it does not run.
+async fn keys(app: &App) -> Condition {
+    let now = app.now();
+    let found = app.web.identity.server_keys(now).await;
+    let (good, text) = match &found {
+        Err(fault) => (false, fault.to_string()),
+        Ok(keys) => {
+            let lines: Vec<String> = keys.iter().filter_map(|key| in_words(key, now)).collect();
+            (
+                keys.iter().all(|key| !key.is_overdue(now)),
+                lines.join("; "),
+            )
+        }
+    };
+    Condition {
+        name: "Signing keys",
+        text,
+        good,
+    }
+}
+
+fn in_words(key: &ServerKey, now: Millis) -> Option<String> {
+    let what = format!("{} for {}", key.algorithm, key.purpose);
+    let near = |at| When::new(at, now).near;
+    Some(match key.state {
+        KeyState::Signing => format!("{what}, since {}", near(key.signs)),
+        KeyState::Announced => format!("{what}, begins {}", near(key.signs)),
+        KeyState::Replaced => format!("{what}, replaced, goes {}", near(key.ends.unwrap_or(now))),
+        KeyState::Marking => return None,
+    })
 }
 
 /// Whether the store answers.

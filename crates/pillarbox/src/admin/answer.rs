@@ -244,6 +244,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
                 .map_err(|error| identity(&error))
         }
         Request::App { ask } => crate::apps::answer(ask, house).await,
+        Request::Key { ask } => crate::keys::answer(ask, house).await,
         Request::StoreCheck => store_check(house).await,
     }
 }

@@ -181,6 +181,11 @@ pub enum Request {
         /// What about them.
         ask: crate::apps::Ask,
     },
+    /// Keys that sign tokens.
+    Key {
+        /// What about them.
+        ask: crate::keys::Ask,
+    },
     /// Verify everything.
     StoreCheck,
 }
