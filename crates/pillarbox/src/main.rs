@@ -4,6 +4,7 @@
 
 mod admin;
 mod apps;
+mod at_rest;
 mod binding;
 mod cli;
 mod clock;

@@ -9,7 +9,7 @@ use crate::house::{self, Development, House};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
 use crate::services::Services;
-use crate::{admin, random, tls, traces, trail, upkeep};
+use crate::{admin, at_rest, random, tls, traces, trail, upkeep};
 use anyhow::{Context, Result};
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
 use pillarbox_protocols::sessions::{Registry, Which};
@@ -191,6 +191,7 @@ pub async fn serve(file: Option<&Path>) -> Result<()> {
         ))
     })?;
     let config = read(&file)?;
+    at_rest::prepare(&config.data)?;
     let signals = Signals::listen()?;
     let clock = Clock::new();
     let journal = Journal::new(clock.clone(), config.log_format, config.log_level);
@@ -204,8 +205,6 @@ pub async fn serve(file: Option<&Path>) -> Result<()> {
         served: served.clone(),
         development: None,
     };
-    std::fs::create_dir_all(&config.data)
-        .with_context(|| format!("cannot make folder {}", config.data.display()))?;
     let mut running = start(plan, clock, journal).await?;
     running
         .tasks
@@ -230,7 +229,10 @@ pub fn read(file: &Path) -> Result<Config, Failure> {
 /// The certificate the configuration asks for.
 pub fn certificate(config: &Config) -> Result<rustls::sign::CertifiedKey> {
     match config.tls_mode {
-        TlsMode::Files => tls::from_files(&config.certificate_file, &config.key_file),
+        TlsMode::Files => {
+            at_rest::check_key_file(&config.key_file)?;
+            tls::from_files(&config.certificate_file, &config.key_file)
+        }
         TlsMode::Private => tls::Authority::open_or_make(&config.data.join("authority"))?
             .issue(std::slice::from_ref(&config.host)),
         TlsMode::Acme => Err(Failure::could_not("tls.mode = \"acme\" is not built yet").into()),

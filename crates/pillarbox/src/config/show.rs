@@ -32,6 +32,7 @@ fn check(file: Option<&Path>) -> Result<(), Failure> {
     let no = |failure: Failure| Failure::no(failure.text);
     let resolved = resolve(file).map_err(no)?;
     resolved.config.check_installation().map_err(no)?;
+    crate::at_rest::check_data(&resolved.config.data).map_err(no)?;
     if resolved.config.tls_mode == super::TlsMode::Files {
         serve::certificate(&resolved.config).map_err(|error| Failure::no(format!("{error:#}")))?;
     }

@@ -93,6 +93,45 @@ fn acme_is_refused_in_words() {
 }
 
 #[test]
+fn what_others_may_read_is_not_served() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let file = write(&home, "[tls]\nmode = 'private'\n");
+    let data = home.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for (command, status) in [(&["config", "check"][..], 1), (&["serve"], 3)] {
+        let mut program = home.program(command);
+        program.arg("--config").arg(&file);
+        let refused = finish(program, "");
+        assert_eq!(refused.status.code(), Some(status), "{command:?}");
+        let remedy = format!("chmod 700 {}", data.display());
+        assert!(stderr(&refused).contains(&remedy), "{}", stderr(&refused));
+    }
+    let left = std::fs::read_dir(&data).unwrap().count();
+    assert_eq!(left, 0, "nothing was made in it");
+}
+
+/// Every file and folder under `folder` with a mode that lets anybody else in.
+fn open_to_others(folder: &std::path::Path) -> Vec<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.metadata().unwrap().permissions().mode() & 0o077 != 0 {
+                found.push(entry.path());
+            }
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[test]
 fn it_serves_reloads_and_has_no_default_secret() {
     let home = Home::new();
     // Free at this moment; another program would have to be quick to take them.
@@ -145,6 +184,8 @@ fn it_serves_reloads_and_has_no_default_secret() {
         assert!(stderr(&refused).contains(words), "{}", stderr(&refused));
     }
     assert_eq!(command(&["dev", "env"], "").status.code(), Some(3));
+    let open = open_to_others(&home.path().join("data"));
+    assert!(open.is_empty(), "{open:?}");
 
     std::fs::write(
         &file,
