@@ -23,7 +23,7 @@ use pillarbox_store::mail::{AccountId, Millis, Rows};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Longest assertion looked at, in bytes.
 const ASSERTION_BYTES_MAX: usize = 8 * 1024;
@@ -55,7 +55,7 @@ pub enum KeyAlgorithm {
 }
 
 impl KeyAlgorithm {
-    fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::RS256 => "RS256",
             Self::ES256 => "ES256",
@@ -290,15 +290,72 @@ struct Header {
 
 /// Times are Unix seconds.
 #[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: Option<String>,
-    aud: Value,
+pub(crate) struct Claims {
+    pub iss: String,
+    pub sub: Option<String>,
+    pub aud: Value,
     exp: f64,
     iat: Option<f64>,
     nbf: Option<f64>,
-    jti: Option<String>,
+    pub jti: Option<String>,
     scope: Option<String>,
+}
+
+impl Claims {
+    /// RFC 7523 §3: `exp`, `nbf`, `iat`. Until when its `jti` must be remembered, in Unix seconds.
+    pub(crate) fn check_time(&self, now: Millis) -> Result<i64, &'static str> {
+        // Seconds with a fraction are legal (RFC 7519 §2); casts of what is no time at all saturate.
+        let (now, ends) = (now.div_euclid(1000), self.exp as i64);
+        let from = self.iat.map_or(now, |iat| iat as i64);
+        if ends <= now - SKEW_S {
+            return Err("The assertion has expired.");
+        }
+        let begins = self.nbf.map_or(from, |nbf| from.max(nbf as i64));
+        if begins > now + SKEW_S {
+            return Err("The assertion is not valid yet.");
+        }
+        if ends.saturating_sub(from) > LIFE_S_MAX || ends > now + LIFE_S_MAX + SKEW_S {
+            return Err("An assertion lives an hour at most.");
+        }
+        Ok(ends.saturating_add(SKEW_S))
+    }
+}
+
+/// A signed JWT, taken apart. Nothing in it is believed before [`Assertion::signer`] has found whose it is.
+pub(crate) struct Assertion<'a> {
+    header: Header,
+    pub(crate) claims: Claims,
+    message: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Assertion<'a> {
+    pub(crate) fn read(text: &'a str) -> Result<Self, &'static str> {
+        if text.len() > ASSERTION_BYTES_MAX {
+            return Err("The assertion is too long.");
+        }
+        let malformed = "The assertion is not a signed JWT with iss, aud and exp.";
+        let (message, signature) = text.rsplit_once('.').ok_or(malformed)?;
+        let (header, claims) = message.split_once('.').ok_or(malformed)?;
+        let decode = |part: &str| BASE64.decode(part).map_err(|_| malformed);
+        Ok(Self {
+            header: serde_json::from_slice(&decode(header)?).map_err(|_| malformed)?,
+            claims: serde_json::from_slice(&decode(claims)?).map_err(|_| malformed)?,
+            message,
+            signature: decode(signature)?,
+        })
+    }
+
+    /// The key of this client that signed it: the client is known before, so that no other's keys are tried.
+    pub(crate) fn signer<'c>(&self, client: &'c Client) -> Option<&'c VerifyKey> {
+        let named = |key: &&VerifyKey| match (&self.header.kid, &key.kid) {
+            (Some(asked), Some(kid)) => asked == kid,
+            _ => true,
+        };
+        let fitting = |key: &&VerifyKey| key.algorithm.is_named(&self.header.alg);
+        let mut keys = client.keys.iter().filter(named).filter(fitting);
+        keys.find(|key| self.header.crit.is_none() && key.fits(self.message, &self.signature))
+    }
 }
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;
@@ -341,38 +398,21 @@ impl Identity {
         self.issue(issue, now).await
     }
 
-    /// Checks an assertion and reads it. The client is known before the signature is checked, so that it is checked with
-    /// that client's keys and no others.
-    fn open_assertion(&self, text: &str, now: Millis) -> Result<(std::sync::Arc<Client>, Claims)> {
-        if text.len() > ASSERTION_BYTES_MAX {
-            return Err(invalid("The assertion is too long."));
-        }
-        let malformed = || invalid("The assertion is not a signed JWT with iss, aud and exp.");
-        let (message, signature) = text.rsplit_once('.').ok_or_else(malformed)?;
-        let (header, claims) = message.split_once('.').ok_or_else(malformed)?;
-        let decode = |part: &str| BASE64.decode(part).map_err(|_| malformed());
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
-        let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
-        let signature = decode(signature)?;
-        let client = self.client(&claims.iss);
+    /// Checks an assertion and reads it.
+    fn open_assertion(&self, text: &str, now: Millis) -> Result<(Arc<Client>, Claims)> {
+        let assertion = Assertion::read(text).map_err(invalid)?;
+        let client = self.client(&assertion.claims.iss);
         let client = client.filter(|client| client.kind == ClientKind::Service);
         let client = client.ok_or_else(|| invalid("iss is not a service account."))?;
         if client.status != Status::Active {
             let text = "The administrator has not approved this client yet.";
             return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
         }
-        let named = |key: &&VerifyKey| match (&header.kid, &key.kid) {
-            (Some(asked), Some(kid)) => asked == kid,
-            _ => true,
-        };
-        let fitting = |key: &&VerifyKey| key.algorithm.is_named(&header.alg);
-        let mut keys = client.keys.iter().filter(named).filter(fitting);
-        let signer = keys.find(|key| key.fits(message, &signature));
-        let signer = signer
-            .filter(|_| header.crit.is_none())
+        let signer = assertion
+            .signer(&client)
             .ok_or_else(|| invalid("The signature is not by a key of this service account."))?;
-        self.check_claims(&client, signer, &claims, now)?;
-        Ok((client, claims))
+        self.check_claims(&client, signer, &assertion.claims, now)?;
+        Ok((client, assertion.claims))
     }
 
     /// RFC 7523 §3. The audience must be us, for an assertion to another server would be good here otherwise; by a key that
@@ -401,27 +441,26 @@ impl Identity {
         if !for_us {
             return Err(invalid(format!("aud must be {}", ours[0])));
         }
-        // Seconds with a fraction are legal (RFC 7519 §2); casts of what is no time at all saturate.
-        let (now, ends) = (now.div_euclid(1000), claims.exp as i64);
-        let from = claims.iat.map_or(now, |iat| iat as i64);
-        if ends <= now - SKEW_S {
-            return Err(invalid("The assertion has expired."));
+        let kept = claims.check_time(now).map_err(invalid)?;
+        match &claims.jti {
+            None => Ok(()),
+            Some(jti) => self.first_time(client, jti, kept, now).map_err(invalid),
         }
-        let begins = claims.nbf.map_or(from, |nbf| from.max(nbf as i64));
-        if begins > now + SKEW_S {
-            return Err(invalid("The assertion is not valid yet."));
+    }
+
+    /// Refuses a `jti` that was used before.
+    pub(crate) fn first_time(
+        &self,
+        client: &Client,
+        jti: &str,
+        kept: i64,
+        now: Millis,
+    ) -> Result<(), &'static str> {
+        let now = now.div_euclid(1000);
+        match jti.len() <= JTI_BYTES_MAX && self.inner.seen.first(&client.id, jti, kept, now) {
+            true => Ok(()),
+            false => Err("The assertion was used before."),
         }
-        if ends.saturating_sub(from) > LIFE_S_MAX || ends > now + LIFE_S_MAX + SKEW_S {
-            return Err(invalid("An assertion lives an hour at most."));
-        }
-        let Some(jti) = &claims.jti else {
-            return Ok(());
-        };
-        let kept = ends.saturating_add(SKEW_S);
-        if jti.len() > JTI_BYTES_MAX || !self.inner.seen.first(&client.id, jti, kept, now) {
-            return Err(invalid("The assertion was used before."));
-        }
-        Ok(())
     }
 
     /// The grant behind a service account's tokens: one per person and scope, so that its owner sees it and can end it;

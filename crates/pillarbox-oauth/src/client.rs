@@ -77,7 +77,7 @@ pub struct Client {
     pub registered: Option<Millis>,
     /// Who may use it.
     pub audience: Audience,
-    /// Keys of its assertions.
+    /// Keys of its assertions: those that speak for a mailbox, and those that prove who it is.
     pub(crate) keys: Vec<VerifyKey>,
     /// What it may do in everybody's name.
     pub(crate) delegated: Scopes,
@@ -153,8 +153,13 @@ impl Client {
         }
     }
 
-    /// Whether it proves itself with a secret.
+    /// Whether it proves itself, with a secret or a key of its own.
     pub fn is_confidential(&self) -> bool {
+        self.has_secret() || !self.keys.is_empty()
+    }
+
+    /// Whether it has a secret.
+    pub fn has_secret(&self) -> bool {
         self.secret.is_some() || !self.secrets.is_empty()
     }
 

@@ -46,7 +46,7 @@ pub struct NewClient {
     pub registered_by: String,
     /// If only some may use it: their addresses.
     pub testers: Option<Vec<String>>,
-    /// Keys its assertions are signed with (service accounts): PEM or JWKS.
+    /// Keys its assertions are signed with: PEM or JWKS.
     pub keys: Vec<VerifyKey>,
     /// What it may do in everybody's name (service accounts).
     pub delegated: Scopes,
@@ -215,7 +215,7 @@ impl Identity {
                 .max_by_key(|secret| secret.created)
                 .cloned();
             let mut before = newest.ok_or(IdentityError::BadClient(
-                "this client has no secret: it is public".into(),
+                "this client has no secret".into(),
             ))?;
             before.until = Some(now.saturating_add(millis(overlap)));
             row.secrets = vec![before, fresh.clone()];
@@ -351,9 +351,9 @@ fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
     {
         return Err(bad(format!("a name has 1 to {NAME_CHARS_MAX} characters")));
     }
-    if new.kind == ClientKind::Web && !new.confidential {
+    if new.kind == ClientKind::Web && !new.confidential && new.keys.is_empty() {
         return Err(bad(
-            "a program on a server proves itself with a secret; one that cannot keep it is native",
+            "a program on a server proves itself with a secret or a key; one that cannot keep it is native",
         ));
     }
     let needs_redirect = matches!(new.kind, ClientKind::Native | ClientKind::Web);
@@ -371,8 +371,8 @@ fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
             .map_err(|why| bad(format!("redirect address {text:?}: {why}")))?;
     }
     let service = new.kind == ClientKind::Service;
-    if !service && (!new.keys.is_empty() || !new.delegated.is_empty()) {
-        return Err(bad("keys and delegation are for service accounts"));
+    if !service && !new.delegated.is_empty() {
+        return Err(bad("delegation is for service accounts"));
     }
     if new
         .testers

@@ -50,7 +50,7 @@ pub struct Introspection {
 type Result<T, E = TokenError> = std::result::Result<T, E>;
 
 impl Identity {
-    /// The introspection endpoint. Only a client with a secret may ask; one that is a server of ours about every token,
+    /// The introspection endpoint. Only a client that proves itself may ask; one that is a server of ours about every token,
     /// others about their own. Everything else is not active, whatever the reason (RFC 7662 §2.2).
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Identity {
         let params = checked(params)?;
         let client = self.authenticate(basic, &params, now).await?;
         if !client.is_confidential() {
-            let text = "Only a client with a secret may ask.";
+            let text = "Only a client with a secret or key may ask.";
             return Err(TokenError::new(ErrorCode::InvalidClient, text));
         }
         let token = required(&params, "token")?;
@@ -147,7 +147,7 @@ impl Identity {
         let refuse = |text: &str| TokenError::new(ErrorCode::UnauthorizedClient, text);
         if client.kind != ClientKind::Service || !client.is_confidential() {
             return Err(refuse(
-                "Only a service account with a secret acts in its own name.",
+                "Only a service account with a secret or key acts in its own name.",
             ));
         }
         let asked = params.get("scope").unwrap_or(Scope::Admin.name());

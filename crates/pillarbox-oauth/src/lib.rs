@@ -9,6 +9,7 @@ mod assertion;
 mod attempts;
 mod authorize;
 mod client;
+mod client_auth;
 mod clients;
 mod device;
 mod dpop;

@@ -2,6 +2,7 @@
 //! carries nothing but a reference. What was pushed is checked at once, and once more when the browser comes with it.
 
 use crate::authorize::Params;
+use crate::client_auth::is_proof;
 use crate::rows::{self, Kind, PushedRow};
 use crate::server::{BasicAuth, ErrorCode, TokenError};
 use crate::token::checked;
@@ -52,7 +53,7 @@ impl Identity {
         // The id may have come in the header only; the secret goes no further than this.
         let mut kept: Vec<_> = params
             .iter()
-            .filter(|(name, _)| !matches!(name.as_str(), "client_id" | "client_secret"))
+            .filter(|(name, _)| name != "client_id" && !is_proof(name))
             .cloned()
             .collect();
         kept.push(("client_id".into(), client.id.to_string()));

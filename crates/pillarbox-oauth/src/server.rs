@@ -1,6 +1,6 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
-use crate::{Client, Identity, IdentityError, Principal, Scope, Scopes, Secret};
+use crate::{Client, Identity, IdentityError, Principal, Scope, Scopes, Secret, client_auth};
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
@@ -259,8 +259,11 @@ pub struct Metadata {
     pub id_token_signing_alg_values_supported: &'static [&'static str],
     pub scopes_supported: [&'static str; 8],
     pub token_endpoint_auth_methods_supported: &'static [&'static str],
+    pub token_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
     pub revocation_endpoint_auth_methods_supported: &'static [&'static str],
+    pub revocation_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
     pub introspection_endpoint_auth_methods_supported: &'static [&'static str],
+    pub introspection_endpoint_auth_signing_alg_values_supported: &'static [&'static str],
     pub claims_supported: &'static [&'static str],
     pub code_challenge_methods_supported: &'static [&'static str],
     pub prompt_values_supported: &'static [&'static str],
@@ -305,20 +308,12 @@ impl Identity {
             subject_types_supported: &["public"],
             id_token_signing_alg_values_supported: &["RS256"],
             scopes_supported: Scope::OF_PEOPLE.map(Scope::name),
-            token_endpoint_auth_methods_supported: &[
-                "client_secret_post",
-                "client_secret_basic",
-                "none",
-            ],
-            revocation_endpoint_auth_methods_supported: &[
-                "client_secret_post",
-                "client_secret_basic",
-                "none",
-            ],
-            introspection_endpoint_auth_methods_supported: &[
-                "client_secret_post",
-                "client_secret_basic",
-            ],
+            token_endpoint_auth_methods_supported: client_auth::METHODS_AND_NONE,
+            token_endpoint_auth_signing_alg_values_supported: client_auth::ALGORITHMS,
+            revocation_endpoint_auth_methods_supported: client_auth::METHODS_AND_NONE,
+            revocation_endpoint_auth_signing_alg_values_supported: client_auth::ALGORITHMS,
+            introspection_endpoint_auth_methods_supported: client_auth::METHODS,
+            introspection_endpoint_auth_signing_alg_values_supported: client_auth::ALGORITHMS,
             claims_supported: &[
                 "iss",
                 "sub",

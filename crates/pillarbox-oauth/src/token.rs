@@ -1,12 +1,14 @@
 //! The token, revocation and user info endpoints (RFC 6749 §3.2, RFC 7009, OpenID Connect Core §5.3; wire §7.3, §7.6).
 
 use crate::authorize::{Params, code_key};
-use crate::client::{Client, ClientKind, Status};
+use crate::client::{Client, ClientKind};
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse, UserInfo};
-use crate::{Act, Deed, Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access};
+use crate::{
+    Act, Deed, Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access, client_auth,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{AccountId, Millis, Rows, StoreError};
@@ -97,7 +99,7 @@ impl Identity {
         if grant_type == Some(GrantType::JwtBearer) {
             // The assertion proves who speaks (RFC 7521 §4.1); credentials beside it must be right.
             self.know_clients().await?;
-            if basic.is_some() || params.get("client_secret").is_some() {
+            if client_auth::proves_itself(basic.as_ref(), &params) {
                 self.authenticate(basic, &params, now).await?;
             }
             return self.redeem_assertion(&params, now).await;
@@ -134,7 +136,7 @@ impl Identity {
     ) -> Result<()> {
         let params = checked(params)?;
         let token = required(&params, "token")?;
-        let client = match basic.is_some() || params.get("client_id").is_some() {
+        let client = match client_auth::names_a_client(basic.as_ref(), &params) {
             true => Some(self.authenticate(basic, &params, now).await?),
             false => None,
         };
@@ -198,63 +200,6 @@ impl Identity {
             email_verified: email.as_ref().map(|_| true),
             email,
         })
-    }
-
-    /// Which client speaks (RFC 6749 §2.3). A public client's secret, which some libraries send, proves nothing and is
-    /// not looked at.
-    pub(crate) async fn authenticate(
-        &self,
-        basic: Option<BasicAuth>,
-        params: &Params<'_>,
-        now: Millis,
-    ) -> Result<Arc<Client>> {
-        let posted = params.get("client_secret");
-        if basic.is_some() && posted.is_some() {
-            let text = "The client proves itself in two ways at once.";
-            return Err(TokenError::new(ErrorCode::InvalidRequest, text));
-        }
-        let (header_id, header_secret) = match basic {
-            Some(basic) => (Some(basic.id), Some(basic.secret)),
-            None => (None, None),
-        };
-        let id = match (header_id.as_deref(), params.get("client_id")) {
-            (Some(header), Some(param)) if header != param => {
-                return Err(TokenError::new(
-                    ErrorCode::InvalidRequest,
-                    "client_id is not the header's.",
-                ));
-            }
-            (Some(id), _) | (None, Some(id)) => id,
-            (None, None) => {
-                return Err(TokenError::new(
-                    ErrorCode::InvalidClient,
-                    "client_id is missing.",
-                ));
-            }
-        };
-        let unknown = || {
-            TokenError::new(
-                ErrorCode::InvalidClient,
-                "The client is unknown or its secret is wrong.",
-            )
-        };
-        self.know_clients().await?;
-        let client = self.client(id).ok_or_else(unknown)?;
-        if client.is_confidential() {
-            let offered = header_secret
-                .as_ref()
-                .map(Secret::expose)
-                .or(posted)
-                .ok_or_else(unknown)?;
-            if !client.proves(offered, now) {
-                return Err(unknown());
-            }
-        }
-        if client.status != Status::Active {
-            let text = "The administrator has not approved this client yet.";
-            return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
-        }
-        Ok(client)
     }
 
     async fn redeem_code(

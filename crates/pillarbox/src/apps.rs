@@ -86,8 +86,8 @@ pub struct Add {
     /// Only this address may use it, while it is tried out; may be given several times
     #[arg(long = "tester", value_name = "ADDRESS")]
     pub testers: Vec<String>,
-    /// Public keys of a service account, PEM or JWKS; without it a key is made
-    #[arg(long, value_name = "FILE", requires = "service")]
+    /// Public keys, PEM or JWKS: it proves itself by them, not by a secret; a service account without it gets a key made
+    #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
     /// What a service account may do in everybody's name; may be given several times
     #[arg(long = "delegate", value_name = "SCOPE", requires = "service")]
@@ -261,10 +261,11 @@ async fn add(new: Add, house: &House) -> Result<Value, Failure> {
         (false, None) => (Vec::new(), None),
     };
     let asked = NewClient {
-        // A service account proves itself with its key; a secret it needs for administration alone.
+        // A program that brings its key proves itself by it. A service account gets a secret where it must prove itself: not all
+        // of its libraries sign for that.
         confidential: match kind {
             ClientKind::Service => delegated.has(Scope::Admin) || new.introspects,
-            kind => kind == ClientKind::Web || new.introspects,
+            kind => keys.is_empty() && (kind == ClientKind::Web || new.introspects),
         },
         redirects: new.redirects,
         testers: (!new.testers.is_empty()).then_some(new.testers),

@@ -49,9 +49,10 @@ pub(crate) async fn page(
             ClientKind::Device => "Device without a browser",
             ClientKind::Service => "Acts without a person in front of it",
         },
-        proof: match client.is_confidential() {
-            true => "proves itself with a secret",
-            false => "public, no secret",
+        proof: match (client.has_secret(), client.is_confidential()) {
+            (true, _) => "proves itself with a secret",
+            (false, true) => "proves itself with a key",
+            (false, false) => "public, no secret",
         },
         redirects: client.redirects.iter().map(redirect).collect(),
         registered_by: client.registered_by.to_string(),
