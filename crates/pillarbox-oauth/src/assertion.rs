@@ -200,7 +200,7 @@ fn read_pem(text: &str) -> Done<Vec<VerifyKey>> {
 }
 
 /// RFC 7517 §4, RFC 7518 §6, RFC 8037 §2.
-fn read_jwk(jwk: &Value) -> Done<VerifyKey> {
+pub(crate) fn read_jwk(jwk: &Value) -> Done<VerifyKey> {
     if ["d", "p", "q", "k"]
         .iter()
         .any(|name| jwk.get(name).is_some())

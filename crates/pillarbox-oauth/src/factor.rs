@@ -74,11 +74,23 @@ impl Identity {
         now: Millis,
     ) -> Result<FirstFactor, Refusal> {
         let person = self.web_password(address, password, now).await?;
-        if !self.has_second_factor(&person.account).await? {
-            self.record_web(address, &Ok(person.clone()), now);
-            return Ok(FirstFactor::Enough(person));
+        if let Some(ticket) = self.second_step(&person.account, now).await? {
+            return Ok(FirstFactor::HalfWay(ticket));
         }
-        let ticket = opaque::new(Text::Half, &person.account, &self.inner.random);
+        self.record_web(address, &Ok(person.clone()), now);
+        Ok(FirstFactor::Enough(person))
+    }
+
+    /// What somebody who has shown a first factor needs for the second; None if there is no second.
+    pub(crate) async fn second_step(
+        &self,
+        account: &AccountId,
+        now: Millis,
+    ) -> Result<Option<Secret>, Refusal> {
+        if !self.has_second_factor(account).await? {
+            return Ok(None);
+        }
+        let ticket = opaque::new(Text::Half, account, &self.inner.random);
         let (all, key) = (Kind::Half.all(), half_key(ticket.expose()));
         let open = move |rows: &mut Rows| {
             let mut others = Vec::new();
@@ -96,9 +108,9 @@ impl Identity {
             let ends = now.saturating_add(HALF_MS);
             rows::write(rows, &key, &HalfRow { ends, tries: 0 })
         };
-        let account = self.inner.store.account(&person.account);
+        let account = self.inner.store.account(account);
         account.update(&[&all], open).await.map_err(temporary)?;
-        Ok(FirstFactor::HalfWay(ticket))
+        Ok(Some(ticket))
     }
 
     /// Checks an account's own password where one step must do. Refuses accounts with a second factor.

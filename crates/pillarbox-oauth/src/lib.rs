@@ -13,6 +13,7 @@ mod client_auth;
 mod clients;
 mod device;
 mod dpop;
+mod external;
 mod factor;
 mod grants;
 mod hashing;
@@ -44,6 +45,10 @@ pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::NewClient;
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use dpop::{Confirmation, Proof};
+pub use external::{
+    EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalProvider,
+    ExternalRefusal, ExternalRequest, Fetch, Fetching, Shows, WhyNot,
+};
 pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use introspect::Introspection;
 pub use invites::INVITE_MS;
@@ -145,6 +150,8 @@ pub struct IdentityConfig {
     pub slow_down: bool,
     /// The OAuth clients that exist.
     pub clients: Vec<Client>,
+    /// Providers elsewhere whose people may sign in here.
+    pub external: Option<External>,
 }
 
 impl IdentityConfig {
@@ -159,6 +166,7 @@ impl IdentityConfig {
             hashing: Hashing::default(),
             slow_down: true,
             clients: Vec::new(),
+            external: None,
         }
     }
 }
@@ -275,6 +283,7 @@ struct Inner {
     attempts: attempts::Attempts,
     work: work::Work,
     device: device::Waiting,
+    external: external::Externals,
     standings: standing::Standings,
     trail: activity::Trail,
     revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
@@ -305,6 +314,7 @@ impl Identity {
             return Err(IdentityError::Config(text));
         }
         let clients = clients::Clients::new(&store, std::mem::take(&mut config.clients))?;
+        let external = external::Externals::new(config.external.take(), &config.issuer)?;
         let life = grants::millis(config.token_lifetime);
         let keys = keys::Keys::open(&store, &random, life, now).await?;
         let hasher = hashing::Hasher::new(config.hashing, &random).await?;
@@ -320,6 +330,7 @@ impl Identity {
             attempts: attempts::Attempts::default(),
             work: work::Work::default(),
             device: device::Waiting::default(),
+            external,
             standings: standing::Standings::default(),
             trail: activity::Trail::default(),
             revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),

@@ -16,6 +16,8 @@ pub enum Credential {
     },
     /// An app password, by its id.
     AppPassword(Arc<str>),
+    /// An access token of an external provider, by the provider's name.
+    External(Arc<str>),
     /// The account's own password (only where the administrator allows it).
     Password,
 }

@@ -42,6 +42,8 @@ pub(crate) enum Kind {
     Factor,
     /// Sign-ins that wait for their second factor, by hash.
     Half,
+    /// Who the person is at providers elsewhere, by the digest of the issuer.
+    External,
     /// Registered clients by id (an account of their own).
     Client,
     /// Pushed authorization requests by hash (an account of their own).
@@ -65,6 +67,7 @@ impl Kind {
             Self::Invite => b'i',
             Self::Factor => b'f',
             Self::Half => b'h',
+            Self::External => b'e',
             Self::Client => b'l',
             Self::Pushed => b'q',
         }
@@ -211,6 +214,15 @@ pub(crate) struct FactorRow {
 pub(crate) struct HalfRow {
     pub ends: Millis,
     pub tries: u32,
+}
+
+/// Who the person is at one provider elsewhere.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ExternalRow {
+    pub issuer: String,
+    /// What never names another person there.
+    pub subject: String,
+    pub since: Millis,
 }
 
 /// A signing key, private part included.

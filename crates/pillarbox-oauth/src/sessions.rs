@@ -25,6 +25,8 @@ impl Identity {
         let text = opaque::new(Text::Session, &person.account, &self.inner.random);
         let key = session_key(text.expose());
         let prefix = Kind::Session.all();
+        // Elsewhere they may have signed in long ago: then that is when.
+        let created = person.signed_in().map_or(now, |when| when.min(now));
         let open = move |rows: &mut Rows| {
             let mut others = Vec::new();
             for (key, value) in rows.scan(&Kind::Session.all()) {
@@ -44,7 +46,7 @@ impl Identity {
                 rows,
                 &key,
                 &SessionRow {
-                    created: now,
+                    created,
                     ends: now.saturating_add(SESSION_MS),
                 },
             )

@@ -213,6 +213,13 @@ impl Identity {
         service: Service,
         now: Millis,
     ) -> Result<Principal, Refusal> {
+        if self.external_providers().next().is_some() {
+            // Boxed: sign-ins with our own tokens do not pay for its size.
+            let external = Box::pin(self.external_bearer(user, token, service, now));
+            if let Some(found) = external.await {
+                return found;
+            }
+        }
         let (claims, account, standing) = self.live_claims(token, now).await?;
         if !standing.address.eq_ignore_ascii_case(user)
             && self.inner.store.account_of(user).await?.as_ref() != Some(&account)

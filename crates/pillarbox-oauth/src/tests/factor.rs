@@ -5,7 +5,7 @@ use crate::{FirstFactor, IdentityError, RefusalKind, Secret, totp};
 use pillarbox_store::mail::Millis;
 
 /// What the phone shows. A base32 reader of its own: what we print must be readable to others.
-fn phone(secret: &Secret, now: Millis) -> String {
+pub(super) fn phone(secret: &Secret, now: Millis) -> String {
     let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut bits = 0_u64;
     let (mut held, mut bytes) = (0, Vec::new());

@@ -10,6 +10,7 @@ mod clients;
 mod credentials;
 mod device;
 mod dpop;
+mod external;
 mod factor;
 mod limits;
 mod requests;
