@@ -31,6 +31,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "delivery",
             "protocols",
             "web",
+            "client",
         ],
     ),
     ("pillarbox-tests", &[]),

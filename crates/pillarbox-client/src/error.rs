@@ -129,6 +129,9 @@ impl Error {
             Self::SignIn(refusal) => refusal.temporary,
             Self::No { code, .. } => matches!(code, Some(Code::Unavailable | Code::InUse)),
             Self::Smtp { reply, .. } => reply.is_transient(),
+            Self::Token(cause) => cause
+                .downcast_ref::<crate::oauth::Error>()
+                .is_some_and(crate::oauth::Error::is_temporary),
             _ => false,
         }
     }

@@ -8,7 +8,10 @@
 //! - [`Watch`] is a session that waits for news and never gives up: when the server says `Session expired`, it asks the token
 //!   source again, signs in again, opens the mailbox again and goes on.
 //!
-//! It does not fetch tokens (a [`TokenSource`] does), keep mail, speak POP3, compress, or send anything before TLS stands.
+//! - [`oauth`] gets tokens, by the browser or on another device, and keeps them fresh for every program of a person.
+//! - [`Letter`] is a message as a person reads it.
+//!
+//! It does not write or keep mail, speak POP3, compress, or send anything before TLS stands.
 //!
 //! ```no_run
 //! use pillarbox_client::{Ask, Credentials, News, Secret, Server, Tls, Watch, imap, smtp};
@@ -46,7 +49,9 @@
 mod credentials;
 mod error;
 pub mod imap;
+mod letter;
 mod link;
+pub mod oauth;
 #[cfg(test)]
 mod script;
 mod server;
@@ -55,6 +60,7 @@ mod watch;
 
 pub use credentials::{Ask, BoxError, Credentials, TokenSource};
 pub use error::{Error, Refusal};
+pub use letter::{Letter, addresses};
 pub use pillarbox_wire::sasl::{Mechanism, Secret};
 pub use server::{Limits, Server, Tls};
 pub use watch::{News, Watch};

@@ -9,8 +9,19 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Secret, TokenError};
+use pillarbox_oauth::{
+    BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, Secret, TokenError,
+};
+use serde::Serialize;
 use serde_json::json;
+
+/// The discovery document with a member of our own: where the mail is that tokens open (RFC 8414 §2 allows more members).
+#[derive(Serialize)]
+struct Discovery {
+    #[serde(flatten)]
+    metadata: Metadata,
+    mail_services: Vec<String>,
+}
 
 pub(crate) async fn token(
     State(app): State<App>,
@@ -121,7 +132,21 @@ pub(crate) async fn keys(State(app): State<App>) -> Response {
 }
 
 pub(crate) async fn metadata(State(app): State<App>) -> Response {
-    public(Json(app.web.identity.metadata()))
+    let mail = &app.web.mail;
+    let services = [
+        ("imaps", mail.imap),
+        ("pop3s", mail.pop),
+        ("smtps", mail.smtps),
+        ("smtp", mail.submission), // STARTTLS
+    ];
+    let address = |(scheme, port): (&str, Option<u16>)| {
+        let port = port?;
+        Some(format!("{scheme}://{}:{port}", mail.host))
+    };
+    public(Json(Discovery {
+        metadata: app.web.identity.metadata(),
+        mail_services: services.into_iter().filter_map(address).collect(),
+    }))
 }
 
 pub(crate) async fn health() -> &'static str {

@@ -74,6 +74,13 @@ pub enum Command {
     Log(LogVerb),
     /// Why a session was refused or ended (short for: log why)
     Why(Why),
+    /// Sign in as a user, by the browser or on another device
+    Login(crate::user::Login),
+    /// Forget a sign-in, and give it back
+    Logout(crate::user::Logout),
+    /// Send and read mail as a user
+    #[command(subcommand)]
+    Mail(crate::user::MailVerb),
     /// The wall clock of a development server
     #[command(subcommand)]
     Clock(ClockVerb),
@@ -267,9 +274,12 @@ pub enum GrantVerb {
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  TOKEN=$(pillarbox token ada@example.test)\n  pillarbox token ada@example.test --lifetime 60s"
+    after_help = "Examples:\n  TOKEN=$(pillarbox token ada@example.test)\n  pillarbox token --for ada@example.org    after: pillarbox login ada@example.org"
 )]
 pub struct Token {
+    /// A fresh token of a person who signed in here (pillarbox login), on any server
+    #[arg(long = "for", value_name = "ADDRESS", conflicts_with_all = ["address", "lifetime", "expired", "revoked", "scope", "refresh"])]
+    pub for_person: Option<String>,
     #[command(subcommand)]
     pub verb: Option<TokenVerb>,
     #[command(flatten)]
@@ -293,8 +303,7 @@ pub enum TokenVerb {
 #[derive(Args)]
 pub struct Issue {
     /// Whose mail it opens
-    #[arg(required = true)]
-    pub address: String,
+    pub address: Option<String>,
     /// How long it lives, as 60s or 10m
     #[arg(long, value_parser = duration, value_name = "DURATION")]
     pub lifetime: Option<Duration>,

@@ -54,7 +54,12 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         Command::Fault(verb) => fault(verb, server),
         Command::Version => say(&format!("pillarbox {}", env!("CARGO_PKG_VERSION"))),
         // These start a server or read files; main knows them.
-        Command::Dev(_) | Command::Serve | Command::Config(_) => {
+        Command::Dev(_)
+        | Command::Serve
+        | Command::Config(_)
+        | Command::Login(_)
+        | Command::Logout(_)
+        | Command::Mail(_) => {
             Err(Failure::usage("not a command of the running server"))
         }
     }
@@ -215,11 +220,7 @@ fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
     let verb = match (token.verb, token.issue) {
         (Some(verb), _) => verb,
         (None, Some(issue)) => TokenVerb::Issue(issue),
-        (None, None) => {
-            return Err(Failure::usage(
-                "whose token? Try: pillarbox token ada@example.test",
-            ));
-        }
+        (None, None) => return Err(whose_token()),
     };
     match verb {
         TokenVerb::Issue(Issue {
@@ -230,6 +231,7 @@ fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
             scope,
             refresh,
         }) => {
+            let address = address.ok_or_else(whose_token)?;
             let lifetime = lifetime.map(|lifetime| lifetime.as_secs());
             let made = server.ask(&Request::TokenIssue {
                 address,
@@ -266,6 +268,10 @@ fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
             tell("Revoked, with its grant; the sessions it opened have ended.")
         }
     }
+}
+
+fn whose_token() -> Failure {
+    Failure::usage("whose token? Try: pillarbox token ada@example.test")
 }
 
 fn session(verb: SessionVerb, server: &Where<'_>) -> Result<(), Failure> {
@@ -561,7 +567,8 @@ pub fn tell(text: &str) -> Result<(), Failure> {
     tell_same_line(&format!("{text}\n"))
 }
 
-fn tell_same_line(text: &str) -> Result<(), Failure> {
+/// Talk that goes on.
+pub fn tell_same_line(text: &str) -> Result<(), Failure> {
     // Nobody listening to talk is no fault.
     let _ = std::io::stderr().write_all(text.as_bytes());
     Ok(())

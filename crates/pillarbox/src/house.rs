@@ -1,7 +1,7 @@
 //! What every part of the running server shares, made once at start.
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, TlsMode};
 use crate::failure::Failure;
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -42,6 +42,15 @@ impl House {
     /// Begins the end.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// The certificate of the private authority that vouches for this server, if it has such a one.
+    pub fn authority(&self) -> Option<PathBuf> {
+        match &self.development {
+            Some(development) => Some(development.ca.clone()),
+            None => (self.config.tls_mode == TlsMode::Private)
+                .then(|| self.config.data.join("authority").join("ca.pem")),
+        }
     }
 
     /// The next connection's token: short, so that people can type it after `pillarbox why`; the first one is random,

@@ -29,6 +29,7 @@ mod tls;
 mod traces;
 mod trail;
 mod upkeep;
+mod user;
 mod web;
 
 use clap::Parser;
@@ -85,6 +86,13 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         }) => in_runtime(offline::check(&folder, json))?,
         Command::Serve => in_runtime(serve::serve(file))?,
         Command::Config(verb) => config::show::run(&verb, file)?,
+        Command::Login(login) => in_runtime(user::login(login, &server))?,
+        Command::Logout(logout) => in_runtime(user::logout(logout))?,
+        Command::Mail(verb) => in_runtime(user::mail(verb, &server))?,
+        Command::Token(cli::Token {
+            for_person: Some(address),
+            ..
+        }) => in_runtime(user::token_for(address, &server))?,
         command => commands::run(command, &server)?,
     }
     Ok(0)

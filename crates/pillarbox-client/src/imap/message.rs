@@ -1,5 +1,6 @@
 //! What replies become: mailboxes, messages, news.
 
+use crate::letter::people;
 use pillarbox_message::{Address, Envelope, decode_words};
 use pillarbox_wire::imap::reply::{FetchData, Listed, Untagged, Value};
 use pillarbox_wire::imap::{DateTime, Flag, NumberSet, SpecialUse};
@@ -155,6 +156,19 @@ impl Message {
     pub fn subject(&self) -> Option<String> {
         let subject = self.envelope.as_ref()?.subject.as_ref()?;
         Some(decode_words(subject))
+    }
+
+    /// Who wrote it, as `Ada <ada@example.org>`, if an envelope was asked for.
+    #[must_use]
+    pub fn from(&self) -> Vec<String> {
+        let envelope = self.envelope.as_ref();
+        envelope.map_or_else(Vec::new, |envelope| people(&envelope.from))
+    }
+
+    /// The address alone of the first who wrote it.
+    #[must_use]
+    pub fn sender(&self) -> Option<String> {
+        self.envelope.as_ref()?.from.iter().find_map(Address::email)
     }
 
     /// The first section that was asked for, such as `BODY[]`.

@@ -50,6 +50,11 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
                 "the server running here is not a development server",
             )),
         },
+        Request::Issuer => Ok(json!({
+            "issuer": house.config.issuer(),
+            "authority": house.authority(),
+            "ahead": house.clock.offset().max(0),
+        })),
         Request::Stop => Ok(Value::Null),
         Request::TokenIssue {
             address,

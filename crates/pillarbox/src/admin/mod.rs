@@ -19,6 +19,8 @@ pub const LINE_OCTETS_MAX: u64 = 64 * 1_024 * 1_024;
 pub enum Request {
     /// The variables of a development server.
     Facts,
+    /// Where to sign in as a user, whom to trust there, and how far the clock was moved.
+    Issuer,
     /// End the server.
     Stop,
     /// Make a token.
