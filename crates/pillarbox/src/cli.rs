@@ -274,7 +274,7 @@ pub enum GrantVerb {
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  TOKEN=$(pillarbox token ada@example.test)\n  pillarbox token --for ada@example.org    after: pillarbox login ada@example.org"
+    after_help = "Examples:\n  TOKEN=$(pillarbox token ada@example.test)\n  pillarbox token --for ada@example.org    # after: pillarbox login ada@example.org"
 )]
 pub struct Token {
     /// A fresh token of a person who signed in here (pillarbox login), on any server

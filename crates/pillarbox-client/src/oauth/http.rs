@@ -48,7 +48,7 @@ pub(super) async fn ask(url: &Url, tls: &Tls, load: Load<'_>) -> Result<Answer, 
         .unwrap_or(Err(crate::Error::Timeout("an answer was due")))
         .map_err(|cause| Error::Unreachable {
             host: host.clone(),
-            cause,
+            cause: Box::new(cause),
         })?;
     Ok(Answer { host, status, body })
 }

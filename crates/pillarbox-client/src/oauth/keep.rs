@@ -98,7 +98,7 @@ impl SignIn {
                 Tls::trusting(&pem)
             }
         };
-        tls.map_err(Error::Trust)
+        tls.map_err(|error| Error::Trust(Box::new(error)))
     }
 
     /// Gives the consent back (RFC 7009), so that its tokens open nothing any more.

@@ -130,7 +130,7 @@ pub enum Error {
         host: String,
         /// Why.
         #[source]
-        cause: crate::Error,
+        cause: Box<crate::Error>,
     },
     /// It answered with something else than what is specified.
     #[error("{host}: {what}")]
@@ -201,7 +201,7 @@ pub enum Error {
     Listen(#[source] io::Error),
     /// This computer cannot do it safely: no certificate to trust, no randomness.
     #[error(transparent)]
-    Trust(crate::Error),
+    Trust(Box<crate::Error>),
 }
 
 impl Error {
@@ -239,7 +239,10 @@ fn clean(text: &str) -> String {
 fn random_text(bytes: usize) -> Result<String, Error> {
     use base64::Engine as _;
     let mut random = vec![0; bytes];
-    aws_lc_rs::rand::fill(&mut random)
-        .map_err(|_| Error::Trust(crate::Error::Setting("the system has no randomness")))?;
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| {
+        Error::Trust(Box::new(crate::Error::Setting(
+            "the system has no randomness",
+        )))
+    })?;
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
 }

@@ -17,7 +17,7 @@ fn issuer() -> Issuer {
     });
     let authority = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap();
     Issuer {
-        metadata: std::sync::Arc::new(serde_json::from_value(metadata).unwrap()),
+        metadata: Arc::new(serde_json::from_value(metadata).unwrap()),
         tls: Tls::trusting(authority.cert.pem().as_bytes()).unwrap(),
         clock: system_clock(),
     }
@@ -208,7 +208,7 @@ async fn a_token_with_enough_life_is_given_without_asking_anybody() {
     let keep = Keep::open(folder.path()).unwrap();
     keep.put(&sign_in("ada@example.org")).unwrap();
     let at = |seconds: u64| -> Clock {
-        std::sync::Arc::new(move || UNIX_EPOCH + Duration::from_secs(seconds))
+        Arc::new(move || UNIX_EPOCH + Duration::from_secs(seconds))
     };
     let tokens = |seconds| keep.tokens_of("ada@example.org").with_clock(at(seconds));
     let five_minutes_left = tokens(2_000_000_000 - 300).fresh().await.unwrap();

@@ -14,12 +14,11 @@ pub fn refused(error: &oauth::Error) -> Failure {
             plain::line(address)
         )),
         oauth::Error::Refused { .. } | oauth::Error::TimedOut => Failure::no(text),
-        oauth::Error::Unreachable {
-            cause: Error::Tls(_),
-            ..
-        } => Failure::could_not(format!(
-            "{text} (a private authority is named by --ca FILE)"
-        )),
+        oauth::Error::Unreachable { cause, .. } if matches!(**cause, Error::Tls(_)) => {
+            Failure::could_not(format!(
+                "{text} (a private authority is named by --ca FILE)"
+            ))
+        }
         _ => Failure::could_not(text),
     }
 }

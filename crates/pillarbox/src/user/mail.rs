@@ -38,7 +38,7 @@ pub enum MailVerb {
 
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  echo 'It works.' | pillarbox mail send --to bob@example.test --subject Hello\n  pillarbox mail send < message.eml        to those in its To, Cc and Bcc"
+    after_help = "Examples:\n  echo 'It works.' | pillarbox mail send --to bob@example.test --subject Hello\n  pillarbox mail send < message.eml        # to those in its To, Cc and Bcc"
 )]
 pub struct Send {
     /// To whom; then standard input is a text. Without it, a whole message with its header
@@ -201,14 +201,15 @@ fn well_known(issuer: &str) -> &'static [(&'static str, &'static str, u16)] {
 
 /// The command.
 pub async fn mail(verb: MailVerb, server: &Where<'_>) -> anyhow::Result<()> {
-    Ok(match verb {
-        MailVerb::Send(options) => send(options, server).await?,
-        MailVerb::List(options) => list(options, server).await?,
-        MailVerb::Show(options) => show(options, server).await?,
+    let done = match verb {
+        MailVerb::Send(options) => send(options, server).await,
+        MailVerb::List(options) => list(options, server).await,
+        MailVerb::Show(options) => show(options, server).await,
         MailVerb::Watch(Watch { mailbox, who }) => {
-            watch::run(&Person::find(who, server)?, &mailbox).await?
+            watch::run(&Person::find(who, server)?, &mailbox).await
         }
-    })
+    };
+    Ok(done?)
 }
 
 async fn send(options: Send, server: &Where<'_>) -> Result<(), Failure> {
