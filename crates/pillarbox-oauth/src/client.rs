@@ -107,7 +107,7 @@ impl Client {
         }
     }
 
-    /// The clients of a development server: `desktop`, `web` (secret `pillarbox`), `tv`, `cli`. Their secrets are public.
+    /// The clients of a development server: `desktop`, `web` (secret `pillarbox`), `tv`, and [those](Self::built_in) that are everywhere. Their secrets are public.
     pub fn development() -> Vec<Self> {
         let client = |id: &str, name: &str, kind, secret: Option<&str>, redirects| Self {
             secret: secret.map(Secret::new),
@@ -131,12 +131,22 @@ impl Client {
                 vec![Redirect::AnyLoopback],
             ),
             client("tv", "Television", ClientKind::Device, None, Vec::new()),
-            Self::command_line(),
+        ]
+        .into_iter()
+        .chain(Self::built_in())
+        .collect()
+    }
+
+    /// The clients that exist on every server: our own command line (`cli`) and Thunderbird (`thunderbird`), which takes
+    /// its settings from a file of ours. Neither has a secret; both come back to a port of the person's own computer.
+    pub fn built_in() -> Vec<Self> {
+        vec![
+            Self::on_the_desktop("cli", "Pillarbox command line"),
+            Self::on_the_desktop("thunderbird", "Thunderbird"),
         ]
     }
 
-    /// Our own command line, the client `cli`: exists on every server.
-    pub fn command_line() -> Self {
+    fn on_the_desktop(id: &str, name: &str) -> Self {
         let loopback = ["http://127.0.0.1/", "http://[::1]/", "http://localhost/"];
         Self {
             redirects: loopback
@@ -144,12 +154,7 @@ impl Client {
                 .filter_map(|text| Url::parse(text).ok())
                 .map(Redirect::Exact)
                 .collect(),
-            ..Self::new(
-                "cli",
-                "Pillarbox command line",
-                ClientKind::Native,
-                "Pillarbox itself",
-            )
+            ..Self::new(id, name, ClientKind::Native, "Pillarbox itself")
         }
     }
 

@@ -114,6 +114,10 @@ pub trait Control: Send + Sync {
     fn authority(&self) -> Option<String> {
         None
     }
+    /// That certificate, in PEM, to be given to people.
+    fn authority_certificate(&self) -> Option<String> {
+        None
+    }
     /// How far the clock of a development server is ahead; None if it cannot be moved.
     fn clock_ahead(&self) -> Option<Duration> {
         None

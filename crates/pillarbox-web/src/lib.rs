@@ -7,6 +7,7 @@
 mod account;
 mod admin;
 mod autoconfig;
+mod autodiscover;
 mod consent;
 mod console;
 mod control;
@@ -24,6 +25,7 @@ mod signed;
 #[cfg(test)]
 mod tests;
 mod when;
+mod zip;
 
 pub use control::{Condition, Control, Happening, LiveSession, NoControl, SignedIn, Wanted};
 
@@ -190,6 +192,8 @@ pub fn router(web: Web) -> Router {
             get(autoconfig::mozilla),
         )
         .route("/mail/config-v1.1.xml", get(autoconfig::mozilla))
+        .route("/autodiscover/autodiscover.xml", post(autodiscover::outlook))
+        .route("/Autodiscover/Autodiscover.xml", post(autodiscover::outlook))
         .route("/healthz", get(endpoints::health))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))

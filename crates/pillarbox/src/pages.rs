@@ -82,6 +82,10 @@ impl Control for Pages {
         Some(development.ca.to_string_lossy().into_owned())
     }
 
+    fn authority_certificate(&self) -> Option<String> {
+        std::fs::read_to_string(self.0.authority()?).ok()
+    }
+
     fn clock_ahead(&self) -> Option<Duration> {
         self.0.development.as_ref()?;
         let millis = u64::try_from(self.0.clock.offset()).unwrap_or(0);

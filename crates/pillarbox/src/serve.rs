@@ -288,7 +288,7 @@ fn identity_config(config: &Config, development: bool) -> IdentityConfig {
         Passwords::Account => pillarbox_oauth::Passwords::Account,
         Passwords::Never => pillarbox_oauth::Passwords::Never,
     };
-    settings.clients = vec![Client::command_line()];
+    settings.clients = Client::built_in();
     if development {
         settings.clients = Client::development();
         settings.slow_down = false;

@@ -1,11 +1,13 @@
 //! The pages of a person's own account: what is in it, who may use it, and how to end that.
 
 mod activity;
+mod apple;
 mod app_passwords;
 mod apps;
 mod overview;
 mod sessions;
 mod setup;
+mod thunderbird;
 
 pub(crate) use activity::{Entry, entries};
 pub(crate) use apps::scope_words;
@@ -29,5 +31,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/account/sessions/end", post(sessions::end))
         .route("/account/sessions/end-all", post(sessions::end_all))
         .route("/account/setup", get(setup::page))
+        .route(thunderbird::PATH, get(thunderbird::extension))
+        .route(apple::PATH, get(apple::profile))
+        .route(setup::AUTHORITY, get(setup::authority))
         .route("/account/activity", get(activity::page))
 }

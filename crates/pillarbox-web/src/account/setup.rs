@@ -7,7 +7,8 @@ use crate::{App, Site};
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
 
 #[derive(Template)]
 #[template(path = "account/setup.html")]
@@ -20,8 +21,12 @@ struct Page<'a> {
     smtp: Option<(u16, bool)>,
     /// The certificate to trust, where it is not a public one.
     authority: Option<String>,
+    /// Whether that certificate can be had here.
+    certificate: bool,
     /// How a program gets its password.
     secret: Secret,
+    /// The address as a word of a command.
+    quoted: String,
 }
 
 struct Setting {
@@ -34,6 +39,31 @@ struct Setting {
 struct Secret {
     command: String,
     oauth: bool,
+}
+
+/// Where the certificate of a private authority is to be had.
+pub(crate) const AUTHORITY: &str = "/account/setup/authority.pem";
+
+/// The certificate of a private authority, for programs that are to trust it.
+pub(crate) async fn authority(State(app): State<App>, _: Signed) -> Response {
+    match app.web.control.authority_certificate() {
+        Some(pem) => file(
+            "application/x-pem-file",
+            "pillarbox-authority.pem",
+            pem.into(),
+        ),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A file to keep. The name is ours.
+pub(crate) fn file(kind: &'static str, name: &'static str, bytes: Vec<u8>) -> Response {
+    let keep = format!("attachment; filename=\"{name}\"");
+    (
+        [(CONTENT_TYPE, kind.to_owned()), (CONTENT_DISPOSITION, keep)],
+        bytes,
+    )
+        .into_response()
 }
 
 pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
@@ -70,6 +100,8 @@ pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
         settings: lines.into_iter().filter_map(setting).collect(),
         imap: mail.imap,
         smtp: smtps.or(mail.submission.map(|port| (port, true))),
+        certificate: app.web.control.authority_certificate().is_some(),
+        quoted: quoted(address),
         authority: app.web.control.authority(),
         secret,
     };
