@@ -163,7 +163,8 @@ impl Credentials {
                 encode_plain(&Password::new(None, &self.user, secret.reveal())?)
             }
             // Not among those that `choose` takes: SCRAM is a conversation, not one message.
-            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus => {
+            // EXTERNAL needs a certificate, which this library does not show.
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus | Mechanism::External => {
                 return Err(Error::NoMechanism(mechanism.name().into()));
             }
         };

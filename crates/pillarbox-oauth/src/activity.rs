@@ -201,7 +201,7 @@ pub struct LastUse {
     pub service: Option<Service>,
 }
 
-/// The last uses of an account's grants and app passwords.
+/// The last uses of an account's grants, app passwords and certificates.
 #[derive(Clone, Debug, Default)]
 pub struct LastUses(HashMap<String, LastUse>);
 
@@ -209,6 +209,10 @@ impl LastUses {
     /// Of a grant, any token of it.
     pub fn grant(&self, id: &str) -> Option<&LastUse> {
         self.0.get(&format!("g{id}"))
+    }
+    /// Of a client certificate, by its key.
+    pub fn certificate(&self, id: &str) -> Option<&LastUse> {
+        self.0.get(&format!("t{id}"))
     }
     /// Of an app password.
     pub fn app_password(&self, id: &str) -> Option<&LastUse> {
@@ -220,6 +224,7 @@ fn use_id(credential: &Credential) -> Option<String> {
     match credential {
         Credential::Grant { grant, .. } => Some(format!("g{grant}")),
         Credential::AppPassword(id) => Some(format!("a{id}")),
+        Credential::Certificate(id) => Some(format!("t{id}")),
         _ => None,
     }
 }

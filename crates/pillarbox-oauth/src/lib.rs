@@ -8,6 +8,8 @@ mod administrators;
 mod assertion;
 mod attempts;
 mod authorize;
+mod certificate;
+mod certificates;
 mod client;
 mod client_auth;
 mod clients;
@@ -41,6 +43,8 @@ mod work;
 
 pub use activity::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Deed, LastUse, LastUses};
 pub use assertion::{KeyAlgorithm, VerifyKey};
+pub use certificate::ClientCertificate;
+pub use certificates::CertificateKey;
 pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::NewClient;
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
@@ -186,6 +190,9 @@ pub enum IdentityError {
     /// A bound was reached.
     #[error("too many {0}")]
     TooMany(&'static str),
+    /// A certificate that cannot be registered so; the reason.
+    #[error("{0}")]
+    BadCertificate(&'static str),
     /// A client that cannot be registered so; the reason.
     #[error("{0}")]
     BadClient(String),

@@ -1,4 +1,4 @@
-//! What an app password is limited to: services, networks of the client, an end.
+//! What an app password or a client certificate is limited to: services, networks of the client, an end.
 
 use crate::{Refusal, Result, Service};
 use pillarbox_store::mail::Millis;
@@ -7,10 +7,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// Most networks of one app password.
+/// Most networks of one of them.
 pub(crate) const NETWORKS_MAX: usize = 20;
 
-/// The limits of an app password; the default has none.
+/// The limits of an app password or a client certificate; the default has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppLimits {
     /// Only these services; empty is all.
@@ -133,9 +133,10 @@ impl LimitsRow {
         }
     }
 
-    /// Refuses what lies outside; a peer that is not known is outside every network.
+    /// Refuses what lies outside; a peer that is not known is outside every network. `what` is limited, in words.
     pub(crate) fn allow(
         &self,
+        what: &str,
         service: Service,
         peer: Option<IpAddr>,
         now: Millis,
@@ -143,14 +144,14 @@ impl LimitsRow {
         let limits = self.limits();
         // What cannot be read any more must not open what it closed.
         if !self.only.is_empty() && !limits.only.contains(&service) {
-            return Err(Refusal::invalid("the app password is not for this service"));
+            return Err(Refusal::invalid(format!("{what} is not for this service")));
         }
         let inside = |peer| limits.from.iter().any(|network| network.contains(peer));
         if !self.from.is_empty() && !peer.is_some_and(inside) {
-            return Err(Refusal::invalid("the app password is not for this address"));
+            return Err(Refusal::invalid(format!("{what} is not for this address")));
         }
         if self.until.is_some_and(|until| until <= now) {
-            return Err(Refusal::invalid("the app password has ended"));
+            return Err(Refusal::invalid(format!("{what} has ended")));
         }
         Ok(())
     }
@@ -200,10 +201,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_opens_nothing() {
         let row: LimitsRow = serde_json::from_str(r#"{"only":["later"],"from":[]}"#).unwrap();
-        assert!(row.allow(Service::Imap, None, 0).is_err());
+        assert!(row.allow("it", Service::Imap, None, 0).is_err());
         let row: LimitsRow = serde_json::from_str(r#"{"from":["?"]}"#).unwrap();
         assert!(
-            row.allow(Service::Imap, Some([192, 0, 2, 1].into()), 0)
+            row.allow("it", Service::Imap, Some([192, 0, 2, 1].into()), 0)
                 .is_err()
         );
     }

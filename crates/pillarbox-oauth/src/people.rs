@@ -45,7 +45,7 @@ impl Identity {
         Ok(account)
     }
 
-    /// Sets an account's own password. Ends its grants, app passwords and web sessions (wire §7.3).
+    /// Sets an account's own password. Ends its grants, app passwords, certificates and web sessions (wire §7.3).
     ///
     /// # Errors
     /// [`IdentityError::Store`], [`IdentityError::BadPassword`].
@@ -60,6 +60,7 @@ impl Identity {
         let prefixes = [
             Kind::Grant,
             Kind::App,
+            Kind::Certificate,
             Kind::Session,
             Kind::Half,
             Kind::Code,
@@ -70,7 +71,14 @@ impl Identity {
         // The address proves that there is such an account: rows alone would be kept for anybody.
         handle.address().await?;
         let end_all = move |rows: &mut Rows| {
-            for kind in [Kind::App, Kind::Session, Kind::Half, Kind::Code] {
+            let ended = [
+                Kind::App,
+                Kind::Certificate,
+                Kind::Session,
+                Kind::Half,
+                Kind::Code,
+            ];
+            for kind in ended {
                 for (key, _) in rows.scan(&kind.all()) {
                     rows.delete(&key);
                 }
@@ -295,7 +303,8 @@ impl Identity {
         service: Service,
         now: Millis,
     ) -> Result<Principal, Refusal> {
-        row.limits.allow(service, self.peer, now)?;
+        row.limits
+            .allow("the app password", service, self.peer, now)?;
         let standing = self.standing(&account).await?;
         standing.allows(service)?;
         Ok(Principal {

@@ -18,6 +18,8 @@ pub enum Credential {
     AppPassword(Arc<str>),
     /// An access token of an external provider, by the provider's name.
     External(Arc<str>),
+    /// A client certificate, by the hash of its public key.
+    Certificate(Arc<str>),
     /// The account's own password (only where the administrator allows it).
     Password,
 }
@@ -97,7 +99,7 @@ impl Principal {
     pub fn credential(&self) -> &Credential {
         &self.credential
     }
-    /// The OAuth client's or app password's name, for people.
+    /// The OAuth client's, app password's or certificate's name, for people.
     pub fn app(&self) -> Option<&Arc<str>> {
         self.app.as_ref()
     }

@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Client,
     /// Pushed authorization requests by hash (an account of their own).
     Pushed,
+    /// Keys of client certificates by hash; in an account of their own, whose they are.
+    Certificate,
 }
 
 impl Kind {
@@ -70,6 +72,7 @@ impl Kind {
             Self::External => b'e',
             Self::Client => b'l',
             Self::Pushed => b'q',
+            Self::Certificate => b't',
         }
     }
 

@@ -5,10 +5,12 @@
 
 use crate::sessions::Seat;
 use bytes::Bytes;
+use pillarbox_oauth::ClientCertificate;
 use pillarbox_store::mail::{Millis, Version};
 use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Two clocks, given and never asked for. Tokens, session limits and dates go by the wall clock (the one `clock
@@ -28,6 +30,15 @@ pub struct Until {
     pub mono: Duration,
     /// The session's end: a moment of the wall clock.
     pub wall: Option<Millis>,
+}
+
+/// What the TLS that stands gives to sign in with.
+#[derive(Clone, Debug, Default)]
+pub struct Channel {
+    /// What it can be bound to (RFC 5929, RFC 9266).
+    pub bindings: ChannelBindings,
+    /// The certificate the client showed; its signature has proved that it holds the key.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 /// What is new elsewhere.
@@ -70,8 +81,8 @@ pub trait Conversation: Send {
     fn hear(&mut self, news: News);
     /// TLS stands (after [`Step::UpgradeTls`]).
     fn secured(&mut self) {}
-    /// What the TLS that stands now can be bound to (RFC 5929, RFC 9266).
-    fn bind(&mut self, _bindings: ChannelBindings) {}
+    /// What the TLS that stands now gives to sign in with.
+    fn bind(&mut self, _channel: Channel) {}
     /// Where news for this conversation arrives.
     fn seat(&mut self) -> &mut Seat;
 }

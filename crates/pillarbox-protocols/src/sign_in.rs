@@ -1,8 +1,9 @@
 //! From what a client claims to a principal, the same for every protocol; what a refusal sounds like is theirs.
 
+use crate::conversation::Channel;
 use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
 use pillarbox_store::mail::{Millis, Settings, Store};
-use pillarbox_wire::sasl::scram::{ChannelBindings, HASH_BYTES, Proof};
+use pillarbox_wire::sasl::scram::{HASH_BYTES, Proof};
 use pillarbox_wire::sasl::{Credentials, Exchange, Mechanism, Offer, Password, Step};
 
 /// Longest offered user name an event shows, in characters.
@@ -36,27 +37,41 @@ pub struct Passed {
     pub signature: Option<[u8; HASH_BYTES]>,
 }
 
-/// The mechanisms to announce on a connection: what is bound to a channel needs one.
+/// The mechanisms to announce on a connection: what is bound to a channel needs one, and EXTERNAL a certificate that is good
+/// now.
 pub fn announced<'a>(
     configured: &'a [Mechanism],
-    bindings: &ChannelBindings,
+    channel: &Channel,
+    now: Millis,
 ) -> impl Iterator<Item = Mechanism> + use<'a> {
-    let bound = !bindings.is_empty();
-    let offered = move |mechanism: &Mechanism| bound || *mechanism != Mechanism::ScramSha256Plus;
+    let certificate = channel.certificate.as_ref();
+    let good = certificate.is_some_and(|certificate| certificate.is_current(now));
+    let bound = !channel.bindings.is_empty();
+    let offered = move |mechanism: &Mechanism| match mechanism {
+        Mechanism::ScramSha256Plus => bound,
+        Mechanism::External => good,
+        _ => true,
+    };
     configured.iter().copied().filter(offered)
 }
 
-/// Begins an exchange; None for a mechanism that is not offered.
+/// Begins an exchange; None for a mechanism that is not offered. EXTERNAL with a certificate that has ended begins too: its
+/// refusal says so to the owner.
 #[must_use]
 pub fn begin(
     name: &str,
     initial: Option<&[u8]>,
     configured: &[Mechanism],
-    bindings: &ChannelBindings,
+    channel: &Channel,
 ) -> Option<(Exchange, Step)> {
     let mechanism = Mechanism::parse(name)?;
-    let mut offered = announced(configured, bindings);
-    if !offered.any(|one| one == mechanism) {
+    let bindings = &channel.bindings;
+    let possible = match mechanism {
+        Mechanism::ScramSha256Plus => !bindings.is_empty(),
+        Mechanism::External => channel.certificate.is_some(),
+        _ => true,
+    };
+    if !possible || !configured.contains(&mechanism) {
         return None;
     }
     let offer = Offer {
@@ -66,13 +81,15 @@ pub fn begin(
     Some(Exchange::start_bound(mechanism, initial, offer))
 }
 
-/// Checks credentials. `user` is the name to check them for: the one offered, less what a protocol puts in front of it.
+/// Checks credentials offered over `channel`. `user` is the name to check them for: the one offered, less what a protocol
+/// puts in front of it.
 ///
 /// # Errors
 /// The refusal, with its true cause for the log.
 pub async fn check(
     store: &Store,
     identity: &Identity,
+    channel: &Channel,
     credentials: &Credentials,
     user: &str,
     service: Service,
@@ -96,6 +113,7 @@ pub async fn check(
             signature = Some(ours);
             principal
         }
+        Credentials::External(_) => by_certificate(identity, channel, user, service, now).await?,
     };
     match store.account(principal.account()).settings().await {
         Ok(settings) => Ok(Outcome::Passed(Passed {
@@ -135,6 +153,22 @@ async fn by_proof(
     identity
         .scram(user, signed.message(), proof.proof(), service, now)
         .await
+}
+
+async fn by_certificate(
+    identity: &Identity,
+    channel: &Channel,
+    user: &str,
+    service: Service,
+    now: Millis,
+) -> Result<Principal, Refusal> {
+    match &channel.certificate {
+        Some(certificate) => identity.certificate(certificate, user, service, now).await,
+        None => Err(Refusal {
+            kind: RefusalKind::Invalid,
+            cause: "no certificate was shown".into(),
+        }),
+    }
 }
 
 fn acts_for_itself(act_as: Option<&str>, user: &str) -> Result<(), Refusal> {

@@ -24,8 +24,16 @@ fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
     ];
     let mut conversation = conversation(world, number, mechanisms);
     if number < 3 {
-        conversation.bind(player::bindings());
+        conversation.bind(player::bound());
     }
+    Box::new(Driven(conversation))
+}
+
+/// See `player/external.rs`.
+fn connect_external(world: &World, number: usize) -> Box<dyn Peer> {
+    let mechanisms = vec![Mechanism::Plain, Mechanism::External];
+    let mut conversation = conversation(world, number, mechanisms);
+    conversation.bind(player::shown(number));
     Box::new(Driven(conversation))
 }
 
@@ -54,6 +62,11 @@ fn transcripts() {
 #[test]
 fn scram() {
     player::play_folder("imap/scram", connect_scram);
+}
+
+#[test]
+fn external() {
+    player::play_folder("imap/external", connect_external);
 }
 
 #[tokio::test]

@@ -23,8 +23,16 @@ fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
     ];
     let mut conversation = conversation(world, number, mechanisms);
     if number < 3 {
-        conversation.bind(player::bindings());
+        conversation.bind(player::bound());
     }
+    Box::new(Driven(conversation))
+}
+
+/// See `player/external.rs`.
+fn connect_external(world: &World, number: usize) -> Box<dyn Peer> {
+    let mechanisms = vec![Mechanism::Plain, Mechanism::External];
+    let mut conversation = conversation(world, number, mechanisms);
+    conversation.bind(player::shown(number));
     Box::new(Driven(conversation))
 }
 
@@ -41,6 +49,11 @@ fn conversation(world: &World, number: usize, mechanisms: Vec<Mechanism>) -> Con
     };
     let seat = world.seat(Protocol::Pop3, number);
     Conversation::new(Arc::new(context), seat, world.peer(), world.now())
+}
+
+#[test]
+fn external() {
+    player::play_folder("pop3/external", connect_external);
 }
 
 #[test]

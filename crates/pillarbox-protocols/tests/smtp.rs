@@ -5,7 +5,7 @@
 mod player;
 
 use pillarbox_delivery::{Config, Delivery, Outbox, Random};
-use pillarbox_protocols::conversation::{Conversation as _, Now};
+use pillarbox_protocols::conversation::{Channel, Conversation as _, Now};
 use pillarbox_protocols::events::What;
 use pillarbox_protocols::pop3;
 use pillarbox_protocols::sessions::Protocol;
@@ -136,19 +136,34 @@ fn connect(world: &World, number: usize, role: Role, outbox: Outbox) -> Box<dyn 
 
 /// Connections from the third on are bound to nothing.
 fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
-    let (role, peer, now) = (Role::Submission, world.peer(), world.now());
-    let (seat, mut parts) = (world.seat(role.protocol(), number), parts(world, number));
-    parts.mechanisms = vec![
+    let mechanisms = vec![
         Mechanism::Plain,
         Mechanism::ScramSha256,
         Mechanism::ScramSha256Plus,
     ];
+    let channel = (number < 3).then(player::bound);
+    connect_over(world, number, mechanisms, channel.unwrap_or_default())
+}
+
+/// See `player/external.rs`.
+fn connect_external(world: &World, number: usize) -> Box<dyn Peer> {
+    let mechanisms = vec![Mechanism::Plain, Mechanism::External];
+    connect_over(world, number, mechanisms, player::shown(number))
+}
+
+fn connect_over(
+    world: &World,
+    number: usize,
+    mechanisms: Vec<Mechanism>,
+    channel: Channel,
+) -> Box<dyn Peer> {
+    let (role, peer, now) = (Role::Submission, world.peer(), world.now());
+    let (seat, mut parts) = (world.seat(role.protocol(), number), parts(world, number));
+    parts.mechanisms = mechanisms;
     let open = async move {
         let context = context(parts, captured(), Limits::default()).await;
         let mut conversation = Conversation::new(context, role, seat, peer, now);
-        if number < 3 {
-            conversation.bind(player::bindings());
-        }
+        conversation.bind(channel);
         conversation
     };
     Box::new(Opening {
@@ -206,6 +221,11 @@ fn incoming_mail() {
 #[test]
 fn scram() {
     player::play_folder("smtp/scram", connect_scram);
+}
+
+#[test]
+fn external() {
+    player::play_folder("smtp/external", connect_external);
 }
 
 /// One connection and what is needed to talk to it.

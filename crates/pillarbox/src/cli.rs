@@ -52,6 +52,9 @@ pub enum Command {
     /// Passwords for programs that know no OAuth
     #[command(subcommand)]
     AppPassword(AppPasswordVerb),
+    /// Certificates that mail programs may sign in with
+    #[command(subcommand)]
+    ClientCertificate(crate::certificates::CertificateVerb),
     /// OAuth clients: apps that may ask people for access
     #[command(subcommand)]
     App(crate::apps::AppVerb),

@@ -40,6 +40,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
     match command {
         Command::Account(verb) => account(verb, server),
         Command::AppPassword(verb) => app_password(verb, server),
+        Command::ClientCertificate(verb) => crate::certificates::run(verb, server),
         Command::App(verb) => crate::apps::run(verb, server),
         Command::Key(verb) => crate::keys::run(verb, server),
         Command::Grant(verb) => grant(verb, server),

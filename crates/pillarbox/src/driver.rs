@@ -5,10 +5,11 @@
 //! for the moment of reading, and the handshake's large future is boxed and gone when it is done.
 
 use crate::binding;
+use crate::client_certificates;
 use crate::clock::Clock;
 use crate::tls::Served;
 use bytes::{Buf, Bytes};
-use pillarbox_protocols::conversation::{Conversation, Job, News, Step, Until};
+use pillarbox_protocols::conversation::{Channel, Conversation, Job, News, Step, Until};
 use rustls::ServerConfig;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -75,6 +76,8 @@ pub struct Driver {
     pub tls: Arc<ServerConfig>,
     /// The certificate shown, where conversations are told what their connection can be bound to.
     pub bound_to: Option<Arc<Served>>,
+    /// Whether clients are asked for a certificate.
+    pub asks: bool,
     /// See [`Limits`].
     pub limits: Limits,
 }
@@ -193,9 +196,16 @@ impl Driver {
     }
 
     fn bind<C: Conversation>(&self, conversation: &mut C, wire: &Wire) {
-        if let (Some(served), Wire::Tls(stream)) = (&self.bound_to, wire) {
-            let (_, connection) = stream.get_ref();
-            conversation.bind(binding::of(connection, served.end_point()));
+        let Wire::Tls(stream) = wire else { return };
+        let (_, connection) = stream.get_ref();
+        let served = self.bound_to.as_ref();
+        let bindings = served.map(|served| binding::of(connection, served.end_point()));
+        let certificate = self.asks.then(|| client_certificates::of(connection));
+        if bindings.is_some() || certificate.is_some() {
+            conversation.bind(Channel {
+                bindings: bindings.unwrap_or_default(),
+                certificate: certificate.flatten(),
+            });
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::clock::in_words;
 use crate::house::House;
+use pillarbox_oauth::Credential;
 use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::{Protocol, Session, Which};
 use pillarbox_store::mail::Naming;
@@ -111,7 +112,12 @@ fn live(session: Session) -> LiveSession {
         app: who.app().cloned(),
         until,
         because: match who.until() {
-            Some(end) if end <= until => "its access token ends then",
+            Some(end) if end <= until => match who.credential() {
+                Credential::Grant { .. } | Credential::External(_) => "its access token ends then",
+                Credential::AppPassword(_) => "its app password ends then",
+                Credential::Certificate(_) => "its certificate ends then",
+                Credential::Password => "its password ends then",
+            },
             _ => "no connection may last longer",
         },
     });

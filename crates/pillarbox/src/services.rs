@@ -41,6 +41,8 @@ pub struct Services(Arc<Inner>);
 struct Inner {
     house: Arc<House>,
     driver: Driver,
+    /// The same for services that ask clients for a certificate.
+    asking: Driver,
     imap: Arc<imap::Context>,
     pop3: Arc<pop3::Context>,
     smtp: Arc<smtp::Context>,
@@ -58,15 +60,24 @@ impl Services {
         listening: &[(Service, u16)],
         alive: mpsc::Sender<()>,
     ) -> Result<Self> {
+        // Where no service offers what is bound to the connection, all are spared the work.
+        let binds = house.config.offers(Mechanism::ScramSha256Plus);
         let driver = Driver {
             clock: house.clock.clone(),
             tls: tls.mail.clone(),
-            bound_to: binds(&house.config).then(|| tls.served.clone()),
+            bound_to: binds.then(|| tls.served.clone()),
+            asks: false,
             limits: driver::Limits::default(),
+        };
+        let asking = Driver {
+            tls: tls.asking.clone(),
+            asks: true,
+            ..driver.clone()
         };
         let delivery = delivery(house).await.context("mail cannot be delivered")?;
         Ok(Self(Arc::new(Inner {
             driver,
+            asking,
             imap: Arc::new(imap_context(house)),
             pop3: Arc::new(pop3_context(house)),
             smtp: Arc::new(smtp_context(house, delivery)),
@@ -136,7 +147,7 @@ async fn connection(
 
 impl Inner {
     async fn talk(&self, service: Service, socket: TcpStream, peer: SocketAddr) {
-        let (driver, ip) = (&self.driver, peer.ip().to_canonical());
+        let (driver, ip) = (self.driver(service), peer.ip().to_canonical());
         let now = || self.house.clock.now();
         match service {
             Service::Imap => {
@@ -145,7 +156,8 @@ impl Inner {
                 };
                 let seat = self.seat(Protocol::Imap, peer);
                 let conversation = imap::Conversation::new(self.imap.clone(), seat, ip, now());
-                self.drive(conversation, wire, Protocol::Imap, ip).await;
+                self.drive(driver, conversation, wire, Protocol::Imap, ip)
+                    .await;
             }
             Service::Pop => {
                 let Ok(wire) = driver.handshake(socket).await else {
@@ -153,21 +165,22 @@ impl Inner {
                 };
                 let seat = self.seat(Protocol::Pop3, peer);
                 let conversation = pop3::Conversation::new(self.pop3.clone(), seat, ip, now());
-                self.drive(conversation, wire, Protocol::Pop3, ip).await;
+                self.drive(driver, conversation, wire, Protocol::Pop3, ip)
+                    .await;
             }
             Service::Smtps => {
                 let Ok(wire) = driver.handshake(socket).await else {
                     return;
                 };
-                self.talk_smtp(Role::Submission, wire, peer).await;
+                self.talk_smtp(driver, Role::Submission, wire, peer).await;
             }
             Service::Submission => {
-                self.talk_smtp(Role::SubmissionStartTls, Wire::Plain(socket), peer)
-                    .await;
+                let (role, wire) = (Role::SubmissionStartTls, Wire::Plain(socket));
+                self.talk_smtp(driver, role, wire, peer).await;
             }
             Service::Incoming => {
-                self.talk_smtp(Role::Incoming { tls: true }, Wire::Plain(socket), peer)
-                    .await;
+                let (role, wire) = (Role::Incoming { tls: true }, Wire::Plain(socket));
+                self.talk_smtp(driver, role, wire, peer).await;
             }
             Service::Web => {
                 let stopping = self.house.stopping.subscribe();
@@ -176,25 +189,47 @@ impl Inner {
         }
     }
 
-    async fn talk_smtp(&self, role: Role, wire: Wire, peer: SocketAddr) {
+    /// Asks for a certificate where it could be used.
+    fn driver(&self, service: Service) -> &Driver {
+        let mechanisms = match service {
+            Service::Imap => &self.imap.mechanisms,
+            Service::Pop => &self.pop3.mechanisms,
+            Service::Smtps | Service::Submission => &self.smtp.mechanisms,
+            Service::Incoming | Service::Web => return &self.driver,
+        };
+        match mechanisms.contains(&sasl::Mechanism::External) {
+            true => &self.asking,
+            false => &self.driver,
+        }
+    }
+
+    async fn talk_smtp(&self, driver: &Driver, role: Role, wire: Wire, peer: SocketAddr) {
         let seat = self.seat(role.protocol(), peer);
         let ip = peer.ip().to_canonical();
         let now = self.house.clock.now();
         let conversation = smtp::Conversation::new(self.smtp.clone(), role, seat, ip, now);
-        self.drive(conversation, wire, role.protocol(), ip).await;
+        self.drive(driver, conversation, wire, role.protocol(), ip)
+            .await;
     }
 
     /// Drives a conversation; in a development server, one in which things can go wrong.
-    async fn drive<C: Conversation>(&self, real: C, wire: Wire, protocol: Protocol, peer: IpAddr) {
+    async fn drive<C: Conversation>(
+        &self,
+        driver: &Driver,
+        real: C,
+        wire: Wire,
+        protocol: Protocol,
+        peer: IpAddr,
+    ) {
         let Some(development) = &self.house.development else {
-            return self.driver.drive(real, wire).await;
+            return driver.drive(real, wire).await;
         };
         let faults = development.faults.clone();
         let secure = matches!(wire, Wire::Tls(_));
         let now = self.house.clock.now();
         let faulty = Faulty::new(real, faults, protocol, secure, peer, now);
         // Boxed: connections of real servers do not pay for its size.
-        Box::pin(self.driver.drive(faulty, wire)).await;
+        Box::pin(driver.drive(faulty, wire)).await;
     }
 
     /// A place in the registry for a new connection.
@@ -339,17 +374,6 @@ fn help_url(config: &config::Config) -> String {
     format!("{}/help", config.issuer())
 }
 
-/// Whether any service offers a mechanism that is bound to the connection: the others are spared the work.
-fn binds(config: &config::Config) -> bool {
-    let own = [
-        &config.imap_mechanisms,
-        &config.pop_mechanisms,
-        &config.smtp_mechanisms,
-    ];
-    let mut all = own.into_iter().flatten().chain([&config.mechanisms]);
-    all.any(|list| list.contains(&Mechanism::ScramSha256Plus))
-}
-
 /// LOGIN comes with PLAIN, as IMAP's LOGIN and POP's USER do: old programs know nothing else (wire §5.1). A list for
 /// submission alone is taken as it is written.
 fn with_login(mut mechanisms: Vec<sasl::Mechanism>) -> Vec<sasl::Mechanism> {
@@ -370,6 +394,7 @@ fn mechanisms(configured: &[Mechanism]) -> Vec<sasl::Mechanism> {
         Mechanism::Login => sasl::Mechanism::Login,
         Mechanism::ScramSha256 => sasl::Mechanism::ScramSha256,
         Mechanism::ScramSha256Plus => sasl::Mechanism::ScramSha256Plus,
+        Mechanism::External => sasl::Mechanism::External,
     };
     configured.iter().map(one).collect()
 }

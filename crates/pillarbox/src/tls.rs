@@ -2,6 +2,7 @@
 //! otherwise; what is served can be swapped while listeners run. Certificates fetched by ACME are not here yet.
 
 use crate::binding;
+use crate::client_certificates::AnyKey;
 use anyhow::{Context, Result, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -185,10 +186,12 @@ impl ResolvesServerCert for Served {
     }
 }
 
-/// Configurations for the mail services and for the web, which differ in ALPN only.
+/// Configurations for the mail services and for the web, which differ in ALPN and in what they ask the client for.
 pub struct Configs {
     /// IMAP, POP3, SMTP.
     pub mail: Arc<ServerConfig>,
+    /// The same where EXTERNAL is offered: the client is asked for a certificate.
+    pub asking: Arc<ServerConfig>,
     /// HTTP/2 and HTTP/1.1.
     pub web: Arc<ServerConfig>,
     /// What both show.
@@ -198,7 +201,7 @@ pub struct Configs {
 /// TLS 1.2 and 1.3 (wire §1); tickets shared by all listeners instead of a session cache in memory.
 pub fn configs(served: &Arc<Served>) -> Result<Configs> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut mail = ServerConfig::builder_with_provider(provider)
+    let mut mail = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(served.clone());
@@ -206,10 +209,19 @@ pub fn configs(served: &Arc<Served>) -> Result<Configs> {
     mail.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
     // Each ticket is a write of its own after the handshake; one is enough for clients that resume.
     mail.send_tls13_tickets = 1;
+    let mut asking = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+        .with_client_cert_verifier(AnyKey::new(&provider))
+        .with_cert_resolver(served.clone());
+    // Tickets of its own: they hold the client's certificate, and those of others hold none.
+    asking.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
+    asking.session_storage = mail.session_storage.clone();
+    asking.send_tls13_tickets = mail.send_tls13_tickets;
     let mut web = mail.clone();
     web.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Configs {
         mail: Arc::new(mail),
+        asking: Arc::new(asking),
         web: Arc::new(web),
         served: served.clone(),
     })

@@ -5,6 +5,7 @@ mod activity;
 mod assertions;
 mod attacks;
 mod authorization;
+mod certificates;
 mod client_auth;
 mod clients;
 mod credentials;

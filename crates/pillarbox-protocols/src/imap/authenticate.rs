@@ -1,6 +1,7 @@
 //! AUTHENTICATE and LOGIN: from what a client claims to a principal, or to one of the refusals of wire §3.3.
 
 use super::Context;
+use crate::conversation::Channel;
 use crate::sign_in::{self, Outcome};
 use pillarbox_oauth::{Principal, Refusal, RefusalKind, Service};
 use pillarbox_store::mail::Millis;
@@ -106,13 +107,20 @@ pub struct Checked {
 }
 
 /// Checks the credential.
-pub async fn check(context: &Context, peer: IpAddr, mut sasl: Sasl, now: Millis) -> Checked {
+pub async fn check(
+    context: &Context,
+    peer: IpAddr,
+    channel: &Channel,
+    mut sasl: Sasl,
+    now: Millis,
+) -> Checked {
     let outcome = match sasl.credentials.take() {
         Some(credentials) => {
             let identity = context.identity.from_peer(peer);
             sign_in::check(
                 &context.store,
                 &identity,
+                channel,
                 &credentials,
                 credentials.user(),
                 Service::Imap,

@@ -7,7 +7,7 @@ use super::out::Out;
 use super::refuse::{Kind, Refused};
 use super::task::{Stage, Task, legal};
 use super::{Context, capability, id, idle, table};
-use crate::conversation::{Job, News, Now, Step, Until};
+use crate::conversation::{Channel, Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Seat};
 use crate::sign_in::{self, Outcome};
@@ -17,7 +17,6 @@ use pillarbox_store::mail::{Millis, Settings};
 use pillarbox_wire::imap::frame::{Event as Frame, Refusal, Refused as FrameRefused};
 use pillarbox_wire::imap::{Body, Framer, Malformed, Problem, Tag, parse};
 use pillarbox_wire::sasl;
-use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -83,7 +82,7 @@ pub struct Conversation {
     /// Bytes arrived since the clock was last given.
     stirred: bool,
     framer: Framer,
-    bindings: ChannelBindings,
+    channel: Channel,
     state: State,
     doing: Doing,
     /// The client in IDLE, while a job finds out its news.
@@ -121,7 +120,7 @@ impl Conversation {
             heard: now.mono,
             stirred: false,
             framer,
-            bindings: ChannelBindings::default(),
+            channel: Channel::default(),
             state: State::NotAuthenticated,
             doing: Doing::Commands,
             idling: None,
@@ -379,8 +378,8 @@ impl Conversation {
         match body {
             Body::Capability => {
                 let text = {
-                    let bindings = &self.bindings;
-                    let all = sign_in::announced(&self.context.mechanisms, bindings);
+                    let (channel, now) = (&self.channel, self.now.wall);
+                    let all = sign_in::announced(&self.context.mechanisms, channel, now);
                     capability::run(&self.context, signed_in, &all.collect::<Vec<_>>())
                 };
                 self.send(text);
@@ -593,8 +592,8 @@ impl Conversation {
             .initial
             .as_ref()
             .map(pillarbox_wire::imap::Secret::expose);
-        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
-        let begun = sign_in::begin(&command.mechanism, initial, offered, bindings);
+        let (offered, channel) = (&self.context.mechanisms, &self.channel);
+        let begun = sign_in::begin(&command.mechanism, initial, offered, channel);
         let Some((exchange, step)) = begun else {
             return self.tagged(
                 &tag,
@@ -620,9 +619,10 @@ impl Conversation {
     fn check(&mut self, sasl: Sasl) {
         self.seat.checking();
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
+        let channel = self.channel.clone();
         self.doing = Doing::Job(Box::pin(async move {
             Answer(Result_::Checked(Box::new(
-                authenticate::check(&context, peer, sasl, now).await,
+                authenticate::check(&context, peer, &channel, sasl, now).await,
             )))
         }));
     }
@@ -907,8 +907,8 @@ impl crate::conversation::Conversation for Conversation {
         }
     }
 
-    fn bind(&mut self, bindings: ChannelBindings) {
-        self.bindings = bindings;
+    fn bind(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     fn seat(&mut self) -> &mut Seat {

@@ -1,7 +1,7 @@
 //! The machine itself: which command is legal now, which job runs, when the session ends.
 
 use super::{Context, Maildrop};
-use crate::conversation::{Job, News, Now, Step, Until};
+use crate::conversation::{Channel, Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Protocol, Seat};
 use crate::sign_in;
@@ -12,7 +12,6 @@ use pillarbox_store::mail::{Account, MessageId, Millis, PopDisposition, Settings
 use pillarbox_wire::dot::{DotStuffer, LineEnds};
 use pillarbox_wire::line::{LineReader, LineTooLong};
 use pillarbox_wire::pop3::{Command, CommandError, Reply, TopCutter};
-use pillarbox_wire::sasl::scram::ChannelBindings;
 use pillarbox_wire::sasl::{self, Credentials, Dummy, Failure, Mechanism, Password};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -90,7 +89,7 @@ pub struct Conversation {
     heard: Duration,
     stirred: bool,
     lines: LineReader,
-    bindings: ChannelBindings,
+    channel: Channel,
     state: State,
     doing: Doing,
     sending: Option<Box<Sending>>,
@@ -121,7 +120,7 @@ impl Conversation {
             heard: now.mono,
             stirred: false,
             lines: LineReader::new(context.limits.line_bytes_max),
-            bindings: ChannelBindings::default(),
+            channel: Channel::default(),
             state: State::Authorization(None),
             doing: Doing::Commands,
             sending: None,
@@ -275,7 +274,7 @@ impl Conversation {
                 },
                 _,
             ) => {
-                let all = sign_in::announced(&self.context.mechanisms, &self.bindings);
+                let all = self.announced();
                 let names: Vec<_> = all.map(|m| m.name().to_owned()).collect();
                 self.list("", names);
             }
@@ -291,10 +290,15 @@ impl Conversation {
         }
     }
 
+    fn announced(&self) -> impl Iterator<Item = Mechanism> + use<'_> {
+        sign_in::announced(&self.context.mechanisms, &self.channel, self.now.wall)
+    }
+
     /// Wire §4.1; RFC 2449 §6.
     fn capabilities(&mut self) {
         let mut lines: Vec<String> = Vec::new();
-        let mechanisms: Vec<_> = sign_in::announced(&self.context.mechanisms, &self.bindings)
+        let mechanisms: Vec<_> = self
+            .announced()
             .map(Mechanism::name)
             .filter(|m| *m != "LOGIN")
             .collect();
@@ -312,6 +316,7 @@ impl Conversation {
         lines.extend(["LOGIN-DELAY 300".into(), "TOP".into(), "UIDL".into()]);
         match &self.state {
             State::Transaction(_) => lines.push("PIPELINING".into()),
+            _ if mechanisms.is_empty() => {}
             _ => lines.push(format!("SASL {}", mechanisms.join(" "))),
         }
         self.list("Capability list follows", lines);
@@ -671,8 +676,8 @@ impl crate::conversation::Conversation for Conversation {
         }
     }
 
-    fn bind(&mut self, bindings: ChannelBindings) {
-        self.bindings = bindings;
+    fn bind(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     fn seat(&mut self) -> &mut Seat {

@@ -43,8 +43,8 @@ impl Conversation {
         if self.signed.is_some() {
             return self.say(replies::SIGNED_IN_ALREADY);
         }
-        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
-        let begun = sign_in::begin(mechanism, initial, offered, bindings);
+        let (offered, channel) = (&self.context.mechanisms, &self.channel);
+        let begun = sign_in::begin(mechanism, initial, offered, channel);
         let Some((exchange, step)) = begun else {
             let old = mechanism == "XOAUTH";
             return self.say(if old {
@@ -95,11 +95,13 @@ impl Conversation {
         self.seat.checking();
         sign_in.offered = sign_in::offered(&credentials);
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
+        let channel = self.channel.clone();
         self.doing = Doing::Job(Box::pin(async move {
             let (store, identity) = (context.delivery.store(), context.identity.from_peer(peer));
             let outcome = sign_in::check(
                 store,
                 &identity,
+                &channel,
                 &credentials,
                 credentials.user(),
                 Service::Submission,

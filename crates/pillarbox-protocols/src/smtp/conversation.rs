@@ -4,7 +4,7 @@ use super::auth::{Checked, SignIn};
 use super::replies::{self, Line};
 use super::text::{Kind, Text};
 use super::{Context, Role, refuse};
-use crate::conversation::{Job, News, Now, Step, Until};
+use crate::conversation::{Channel, Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Seat};
 use crate::sign_in;
@@ -15,7 +15,6 @@ use pillarbox_store::mail::Millis;
 use pillarbox_wire::dot::DataReader;
 use pillarbox_wire::line::{LineReader, LineTooLong};
 use pillarbox_wire::sasl::Mechanism;
-use pillarbox_wire::sasl::scram::ChannelBindings;
 use pillarbox_wire::smtp::{
     Address, ChunkReader, ClientName, Command, CommandError, Enhanced, ForwardPath, MailFrom,
     RcptTo, Reply, ReversePath,
@@ -93,7 +92,7 @@ pub struct Conversation {
     lines: LineReader,
     out: Vec<u8>,
     tls: bool,
-    pub(super) bindings: ChannelBindings,
+    pub(super) channel: Channel,
     hello: Option<Box<Hello>>,
     pub(super) signed: Option<Box<Signed>>,
     transaction: Option<Box<Transaction>>,
@@ -127,7 +126,7 @@ impl Conversation {
             lines: LineReader::new(context.limits.line_bytes_max),
             out: Vec::new(),
             tls: role == Role::Submission,
-            bindings: ChannelBindings::default(),
+            channel: Channel::default(),
             hello: None,
             signed: None,
             transaction: None,
@@ -456,9 +455,12 @@ impl Conversation {
         if self.role.has_starttls() && !self.tls {
             lines.push("STARTTLS".into());
         } else if self.role.is_submission() {
-            let all = sign_in::announced(&self.context.mechanisms, &self.bindings);
+            let (configured, now) = (&self.context.mechanisms, self.now.wall);
+            let all = sign_in::announced(configured, &self.channel, now);
             let names: Vec<_> = all.map(Mechanism::name).collect();
-            lines.push(format!("AUTH {}", names.join(" ")));
+            if !names.is_empty() {
+                lines.push(format!("AUTH {}", names.join(" ")));
+            }
         }
         lines.extend(
             ["ENHANCEDSTATUSCODES", "PIPELINING", "CHUNKING", "SMTPUTF8"].map(String::from),
@@ -851,8 +853,8 @@ impl crate::conversation::Conversation for Conversation {
         self.lines.discard();
     }
 
-    fn bind(&mut self, bindings: ChannelBindings) {
-        self.bindings = bindings;
+    fn bind(&mut self, channel: Channel) {
+        self.channel = channel;
     }
 
     fn seat(&mut self) -> &mut Seat {

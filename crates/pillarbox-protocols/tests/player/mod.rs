@@ -20,6 +20,7 @@
 //! S: (TLS)                                the server wants TLS now
 //! @ +29m                                  both clocks move; `@wall +1h` the wall clock only, `@mono +31m` the other
 //! @revoke ada / @shutdown / @leave / @2leave
+//! given ada registers her certificate     and `@forgets-certificate ada`: player/external.rs
 //! @remove ada                             the account and all its mail
 //! @forget ada                             the log of before goes: sessions must compare
 //! ```
@@ -32,12 +33,14 @@
 
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::print_stdout)] // shared by several tests; a failing test shall stop
 
+mod external;
 mod pattern;
 mod scram;
 mod script;
 mod world;
 
-pub use scram::bindings;
+pub use external::shown;
+pub use scram::bound;
 pub use world::World;
 
 use pillarbox_protocols::conversation::{Conversation, News, Now, Step};

@@ -13,6 +13,7 @@ use super::world::base64;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use aws_lc_rs::pbkdf2::{PBKDF2_HMAC_SHA256, derive};
+use pillarbox_protocols::conversation::Channel;
 use pillarbox_wire::sasl::from_base64;
 use pillarbox_wire::sasl::scram::{
     BindingType, ChannelBindings, ClientFirst, Flag, ServerFirst, Signed, decode_server_final,
@@ -21,8 +22,16 @@ use std::num::NonZeroU32;
 
 const NONCE: &str = "fyko+d2lbbFgONRv9qkxdawL";
 
+/// The channel of connections that are bound.
+pub fn bound() -> Channel {
+    Channel {
+        bindings: bindings(),
+        certificate: None,
+    }
+}
+
 /// What connections of these scripts are bound to.
-pub fn bindings() -> ChannelBindings {
+fn bindings() -> ChannelBindings {
     ChannelBindings {
         exporter: Some([5; 32]),
         server_end_point: Some([6; 32].into()),

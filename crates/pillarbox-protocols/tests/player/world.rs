@@ -1,10 +1,10 @@
 //! What a script plays in: a store, people, clocks.
 
 use super::pattern::{self, Known};
-use super::scram;
+use super::{external, scram};
 use base64::Engine as _;
 use bytes::Bytes;
-use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig, Mint};
+use pillarbox_oauth::{AppLimits, Client, Credential, Hashing, Identity, IdentityConfig, Mint};
 use pillarbox_protocols::conversation::Now;
 use pillarbox_protocols::events::{Event, Journal};
 use pillarbox_protocols::sessions::{Protocol, Registry, Seat, Which};
@@ -198,6 +198,15 @@ impl World {
                 let account = self.store.account(&self.account(person)?);
                 let called = account.call_system(role, name).await;
                 called.map_err(|fault| fault.to_string())
+            }
+            [person, "registers", "her", "certificate"] => {
+                let (account, certificate) = (self.account(person)?, external::ada());
+                let limits = AppLimits::default();
+                let added = self
+                    .identity
+                    .add_certificate(&account, &certificate, "laptop", limits, self.wall)
+                    .await;
+                added.map(drop).map_err(|fault| fault.to_string())
             }
             [person, "sets", key, values @ ..] => self.set(person, key, &values.join(" ")).await,
             _ => Err(format!("cannot give {text:?}")),
@@ -445,6 +454,16 @@ impl World {
             ["mono", step] => self.mono += duration(step.trim_start_matches('+'))?,
             ["revoke", person] => {
                 self.registry.end(&Which::Account(self.account(person)?));
+            }
+            ["forgets-certificate", person] => {
+                let (account, key) = (self.account(person)?, external::ada().key().clone());
+                let revoked = self
+                    .identity
+                    .revoke_certificate(&account, &key, self.wall)
+                    .await;
+                revoked.map_err(|fault| fault.to_string())?;
+                let credential = Credential::Certificate(key);
+                self.registry.end(&Which::Credential(account, credential));
             }
             ["remove", person] => self
                 .store

@@ -52,6 +52,7 @@ impl Live {
         let with = match (&who.credential, name) {
             (Credential::Grant { .. }, Some(app)) => format!("as the app {app}"),
             (Credential::AppPassword(_), Some(name)) => format!("with the app password “{name}”"),
+            (Credential::Certificate(_), Some(name)) => format!("with the certificate “{name}”"),
             (Credential::Password, _) => "with the account’s password".into(),
             _ => String::new(),
         };

@@ -5,8 +5,8 @@ use super::scram::{
     ChannelBindings, ClientFirst, Flag, HASH_BYTES, Proof, ServerFirst, encode_server_final,
 };
 use super::{
-    Bearer, Malformed, Mechanism, Password, XOAUTH2_FAILURE, decode_oauthbearer, decode_plain,
-    decode_xoauth2, from_base64, oauthbearer_failure, to_base64,
+    Bearer, Malformed, Mechanism, Password, XOAUTH2_FAILURE, decode_external, decode_oauthbearer,
+    decode_plain, decode_xoauth2, from_base64, oauthbearer_failure, to_base64,
 };
 use std::mem;
 
@@ -25,10 +25,12 @@ pub enum Credentials {
     Scram(ClientFirst),
     /// SCRAM's proof; if it is one, [`Exchange::accepted`] takes ours.
     Proof(Proof),
+    /// EXTERNAL: whatever the connection itself has proved, for this account if one is named.
+    External(Option<String>),
 }
 
 impl Credentials {
-    /// The user name; empty where a token alone names its mailbox.
+    /// The user name; empty where a token or a certificate alone names its mailbox.
     #[must_use]
     pub fn user(&self) -> &str {
         match self {
@@ -36,6 +38,7 @@ impl Credentials {
             Self::Password(password) => password.user(),
             Self::Scram(first) => first.user(),
             Self::Proof(proof) => proof.signed().user(),
+            Self::External(identity) => identity.as_deref().unwrap_or_default(),
         }
     }
 }
@@ -89,7 +92,7 @@ pub enum Dummy {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
-    /// Waiting for the one message of XOAUTH2, OAUTHBEARER or PLAIN.
+    /// Waiting for the one message of XOAUTH2, OAUTHBEARER, PLAIN or EXTERNAL.
     Message,
     LoginUser,
     LoginPassword {
@@ -265,6 +268,7 @@ impl Exchange {
                 self.state = State::Salting(Box::new(first.clone()));
                 Ok(Credentials::Scram(first))
             }
+            Mechanism::External => decode_external(response).map(Credentials::External),
         }
     }
 
@@ -418,6 +422,27 @@ mod tests {
         assert_eq!(
             step,
             Step::Fail(Failure::Malformed(Malformed::DoubleBase64))
+        );
+    }
+
+    #[test]
+    fn external_says_at_most_for_whom() {
+        let check = |who: Option<&str>| Step::Check(Credentials::External(who.map(Into::into)));
+        for (initial, who) in [
+            (b"=".as_slice(), None),
+            (b"", None),
+            (b"YWRhQGV4YW1wbGUuY29t", Some("ada@example.com")),
+        ] {
+            let (mut exchange, step) = Exchange::start(Mechanism::External, Some(initial));
+            assert_eq!(step, check(who));
+            assert_eq!(exchange.accepted(None), Step::Done);
+        }
+        let (mut exchange, step) = Exchange::start(Mechanism::External, None);
+        assert_eq!(step, Step::Challenge(String::new()));
+        assert_eq!(exchange.receive(b""), check(None));
+        assert_eq!(
+            exchange.refused(ISSUER),
+            Step::Fail(Failure::Refused(Dummy::NotAsked))
         );
     }
 

@@ -1,4 +1,4 @@
-//! SASL as IMAP, POP3 and SMTP share it: the texts of XOAUTH2, OAUTHBEARER, PLAIN, LOGIN and SCRAM, and the [`Exchange`]
+//! SASL as IMAP, POP3 and SMTP share it: the texts of XOAUTH2, OAUTHBEARER, PLAIN, LOGIN, SCRAM and EXTERNAL, and the [`Exchange`]
 //! of challenges around them.
 //!
 //! It decides what was said, never whether it is true: checking a credential is asynchronous and belongs to the oauth
@@ -7,6 +7,7 @@
 
 mod bearer;
 mod exchange;
+mod external;
 mod password;
 pub mod scram;
 
@@ -15,6 +16,7 @@ pub use bearer::{
     encode_xoauth2, oauthbearer_failure,
 };
 pub use exchange::{Credentials, Dummy, Exchange, Failure, Offer, Step};
+pub use external::decode_external;
 pub use password::{Password, decode_plain, encode_plain};
 
 use base64::Engine as _;
@@ -45,17 +47,20 @@ pub enum Mechanism {
     ScramSha256,
     /// RFC 7677, bound to the TLS connection.
     ScramSha256Plus,
+    /// RFC 4422 appendix A: the certificate that the client showed in TLS.
+    External,
 }
 
 impl Mechanism {
     /// Every mechanism.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Xoauth2,
         Self::OauthBearer,
         Self::Plain,
         Self::Login,
         Self::ScramSha256,
         Self::ScramSha256Plus,
+        Self::External,
     ];
 
     /// Finds a mechanism by its name, in any letter case (RFC 4422 §3.1 writes them in capitals, clients do not).
@@ -76,6 +81,7 @@ impl Mechanism {
             Self::Login => "LOGIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::External => "EXTERNAL",
         }
     }
 

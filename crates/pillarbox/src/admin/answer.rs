@@ -229,6 +229,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
             );
             Ok(Value::Null)
         }
+        Request::Certificate { ask } => crate::certificates::answer(ask, house).await,
         Request::GrantList { address } => {
             let id = account(house, &address).await?;
             let all = house
@@ -427,7 +428,7 @@ fn record(house: &House, account: &AccountId, act: Act) {
 }
 
 /// The account of an address, or the nearest that exists.
-async fn account(house: &House, address: &str) -> Result<AccountId, Failure> {
+pub async fn account(house: &House, address: &str) -> Result<AccountId, Failure> {
     if let Some(id) = house
         .store
         .account_of(address)
@@ -482,10 +483,11 @@ fn grant_json(grant: &pillarbox_oauth::Grant) -> Value {
     })
 }
 
-fn identity(error: &IdentityError) -> Failure {
+pub fn identity(error: &IdentityError) -> Failure {
     match error {
         IdentityError::Store(error) => store(error),
         IdentityError::BadPassword(_)
+        | IdentityError::BadCertificate(_)
         | IdentityError::BadClient(_)
         | IdentityError::NoSuch(_)
         | IdentityError::TooMany(_) => Failure::no(error.to_string()),

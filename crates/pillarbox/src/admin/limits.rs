@@ -40,13 +40,17 @@ pub fn read(only: &[String], from: &[String], until: Option<i64>) -> Result<AppL
 
 /// An app password as listed.
 pub fn show(one: &AppPassword) -> Value {
-    let limits = &one.limits;
+    limited(&one.id, &one.name, one.created, &one.limits)
+}
+
+/// Something with limits as listed.
+pub fn limited(id: &str, name: &str, created: i64, limits: &AppLimits) -> Value {
     let named = SERVICES.iter().filter(|(s, _)| limits.only.contains(s));
     let only: Vec<&str> = named.map(|(_, name)| *name).collect();
     let from: Vec<String> = limits.from.iter().map(Network::to_string).collect();
     let text = |words: String| Some(words).filter(|words| !words.is_empty());
     json!({
-        "id": *one.id, "name": *one.name, "created": rfc3339(one.created),
+        "id": id, "name": name, "created": rfc3339(created),
         "only": text(only.join(",")), "from": text(from.join(",")), "until": limits.until.map(rfc3339),
     })
 }

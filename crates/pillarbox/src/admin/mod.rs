@@ -166,6 +166,11 @@ pub enum Request {
         /// Which.
         id: String,
     },
+    /// Client certificates.
+    Certificate {
+        /// What about them.
+        ask: crate::certificates::Ask,
+    },
     /// Those of an account.
     GrantList {
         /// Whose.

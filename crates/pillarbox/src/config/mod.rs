@@ -51,6 +51,7 @@ pub enum Mechanism {
     Login,
     ScramSha256,
     ScramSha256Plus,
+    External,
 }
 
 /// Everything that can be set, read and checked.
@@ -237,6 +238,17 @@ impl Config {
         } else {
             self.issuer.clone()
         }
+    }
+
+    /// Whether any service offers a mechanism.
+    pub fn offers(&self, mechanism: Mechanism) -> bool {
+        let own = [
+            &self.imap_mechanisms,
+            &self.pop_mechanisms,
+            &self.smtp_mechanisms,
+        ];
+        let mut all = own.into_iter().flatten().chain([&self.mechanisms]);
+        all.any(|list| list.contains(&mechanism))
     }
 
     /// Checks what no option alone can tell, for a real installation.

@@ -141,8 +141,10 @@ pub const OPTIONS: &[Spec] = &[
     Spec {
         key: "sign-in.mechanisms",
         default: "[\"XOAUTH2\", \"OAUTHBEARER\", \"PLAIN\"]",
-        help: "SASL mechanisms offered: XOAUTH2, OAUTHBEARER, PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS",
-        more: "What passwords PLAIN and LOGIN take is decided by sign-in.passwords; the SCRAM mechanisms prove app passwords, under the account's own address.",
+        help: "SASL mechanisms offered: XOAUTH2, OAUTHBEARER, PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS, EXTERNAL",
+        more: "What passwords PLAIN and LOGIN take is decided by sign-in.passwords; the SCRAM mechanisms prove app passwords, under the account's own address. \
+               Where EXTERNAL is listed, clients are asked for a certificate in TLS, and those whose key was registered \
+               (pillarbox client-certificate) may sign in with it.",
         reload: false,
         set: |c, raw| raw.mechanisms().map(|list| c.mechanisms = list),
     },

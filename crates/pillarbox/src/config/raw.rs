@@ -137,13 +137,14 @@ impl Raw {
     }
 
     pub(super) fn mechanisms(&self) -> Result<Vec<Mechanism>, String> {
-        const NAMES: [(&str, Mechanism); 6] = [
+        const NAMES: [(&str, Mechanism); 7] = [
             ("XOAUTH2", Mechanism::XOAuth2),
             ("OAUTHBEARER", Mechanism::OAuthBearer),
             ("PLAIN", Mechanism::Plain),
             ("LOGIN", Mechanism::Login),
             ("SCRAM-SHA-256", Mechanism::ScramSha256),
             ("SCRAM-SHA-256-PLUS", Mechanism::ScramSha256Plus),
+            ("EXTERNAL", Mechanism::External),
         ];
         self.list()?
             .into_iter()

@@ -138,6 +138,7 @@ impl Stage {
             clock: Clock::new(),
             tls: configs(&served).unwrap().mail,
             bound_to: None,
+            asks: false,
             limits,
         };
         Self {

@@ -7,7 +7,7 @@ use super::names::{CONNECT, LOGIN, Service};
 use super::words::{self, Told};
 use super::{Faults, Kind, Strike};
 use bytes::Bytes;
-use pillarbox_protocols::conversation::{Conversation, News, Now, Step, Until};
+use pillarbox_protocols::conversation::{Channel, Conversation, News, Now, Step, Until};
 use pillarbox_protocols::events::{self, Event};
 use pillarbox_protocols::sessions::{End, Protocol, Seat};
 use pillarbox_wire::sasl::scram::ChannelBindings;
@@ -541,9 +541,9 @@ where
         self.real.secured();
     }
 
-    fn bind(&mut self, bindings: ChannelBindings) {
-        self.bindings = bindings.clone();
-        self.real.bind(bindings);
+    fn bind(&mut self, channel: Channel) {
+        self.bindings = channel.bindings.clone();
+        self.real.bind(channel);
     }
 
     fn seat(&mut self) -> &mut Seat {

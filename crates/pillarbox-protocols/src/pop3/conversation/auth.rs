@@ -1,6 +1,7 @@
 //! Signing in: from AUTH, or USER and PASS, to an open maildrop or to one of the refusals of wire §4.3.
 
 use super::{Answer, BAD_COMMAND, Conversation, Doing, Done, State, TEMPORARY, Transaction};
+use crate::conversation::Channel;
 use crate::events::What;
 use crate::pop3::{Context, Maildrop};
 use crate::sign_in::{self, Outcome, Passed};
@@ -52,8 +53,8 @@ impl Attempt {
 impl Conversation {
     pub(super) fn auth(&mut self, name: &str, initial: Option<&sasl::Secret>) {
         let initial = initial.map(|text| text.reveal().as_bytes());
-        let (offered, bindings) = (&self.context.mechanisms, &self.bindings);
-        let Some((exchange, step)) = sign_in::begin(name, initial, offered, bindings) else {
+        let (offered, channel) = (&self.context.mechanisms, &self.channel);
+        let Some((exchange, step)) = sign_in::begin(name, initial, offered, channel) else {
             return self.bad();
         };
         let attempt = Attempt {
@@ -82,9 +83,10 @@ impl Conversation {
         self.seat.checking();
         attempt.offered = sign_in::offered(&credentials);
         let context = Arc::clone(&self.context);
-        let (identity, wall) = (self.identity.clone(), self.now.wall);
+        let (identity, channel, wall) =
+            (self.identity.clone(), self.channel.clone(), self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
-            let outcome = open(&context, &identity, &credentials, wall).await;
+            let outcome = open(&context, &identity, &channel, &credentials, wall).await;
             Answer(Done::Checked(Box::new(attempt), outcome))
         }));
     }
@@ -244,6 +246,7 @@ impl Conversation {
 async fn open(
     context: &Context,
     identity: &Identity,
+    channel: &Channel,
     credentials: &Credentials,
     now: Millis,
 ) -> Result<Found, Refusal> {
@@ -257,6 +260,7 @@ async fn open(
     let outcome = sign_in::check(
         &context.store,
         identity,
+        channel,
         credentials,
         user,
         Service::Pop3,

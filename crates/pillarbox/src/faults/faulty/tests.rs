@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::faults::live::Asked;
 use crate::journal::{Format, Journal, Level};
 use pillarbox_protocols::sessions::{Registry, Which};
+use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
@@ -91,8 +92,8 @@ impl Conversation for Script {
         self.left = true;
     }
 
-    fn bind(&mut self, bindings: ChannelBindings) {
-        self.bound = !bindings.is_empty();
+    fn bind(&mut self, channel: Channel) {
+        self.bound = !channel.bindings.is_empty();
     }
 
     fn seat(&mut self) -> &mut Seat {
@@ -322,9 +323,12 @@ async fn scram_is_refused_by_name_also_when_bound() {
     let message = "p=tls-exporter,,n=ada,r=abcdefgh";
     let first = base64::engine::general_purpose::STANDARD.encode(message);
     let mut stage = Stage::new(Protocol::Imap, &["imap.login refuse"]);
-    stage.faulty.bind(ChannelBindings {
-        exporter: Some([0; 32]),
-        server_end_point: None,
+    stage.faulty.bind(Channel {
+        bindings: ChannelBindings {
+            exporter: Some([0; 32]),
+            server_end_point: None,
+        },
+        certificate: None,
     });
     assert!(
         stage.faulty.real.bound,

@@ -1,0 +1,9 @@
+# A certificate that has ended is not announced, and refused.
+given ada registers her certificate
+@ +305d
+S: * OK ...
+C: a CAPABILITY
+S: * CAPABILITY ...
+S: a OK ...
+C: b AUTHENTICATE EXTERNAL =
+S: b NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)
