@@ -212,3 +212,37 @@ def test_the_console_moves_the_clock_and_its_twin_makes_tokens(own_server, tool)
     assert any("bob@example.test signed in, XOAUTH2" in line for line in story), story
 
 
+
+
+def test_faults_and_the_wire_on_the_console(server, person, browser):  # noqa: F811
+    from selenium.webdriver.support.ui import Select
+
+    def set_fault(target, kind, times=""):
+        form = browser.find_element(By.CSS_SELECTOR, "details:has(#target)")
+        if not form.get_attribute("open"):
+            form.find_element(By.TAG_NAME, "summary").click()
+        Select(browser.find_element(By.ID, "target")).select_by_visible_text(target)
+        Select(browser.find_element(By.ID, "kind")).select_by_value(kind)
+        browser.find_element(By.ID, "times").send_keys(times)
+        press(browser, "Set it")
+
+    browser.get(server["issuer"] + "/dev")
+    set_fault("imap.login", "503")
+    assert "HTTP statuses are for oauth" in browser.find_element(By.CSS_SELECTOR, "[role=alert]").text
+    set_fault("imap.login", "overquota", "1")
+    try:
+        assert "The fault is set." in text(browser) and "1 time left, happened 0 times" in text(browser)
+        box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+        with pytest.raises(imaplib.IMAP4.error, match="OVERQUOTA"):
+            box.login(person.address, person.app_password)
+        session = box.welcome.split()[-1].decode()
+        browser.get(server["issuer"] + "/dev?session=" + session)
+        assert "happened 1 time" in text(browser)
+        wire = browser.find_element(By.CSS_SELECTOR, ".wire").text
+        assert f"LOGIN {person.address}" in wire and "OVERQUOTA" in wire
+        assert person.app_password[:4] in wire and person.app_password[:6] not in browser.page_source
+        press(browser, "Clear")
+        assert "Nothing goes wrong on purpose" in text(browser)
+        box.shutdown()
+    finally:
+        server.run("fault", "clear")

@@ -1,11 +1,15 @@
-//! The console of a development server: tokens of every kind, the clock, mailboxes, what happened and why. As a page at
+//! The console of a development server: tokens of every kind, the clock, faults on purpose, mailboxes, what
+//! happened and why, and what was said on the wire. As a page at
 //! `/dev`, and as JSON below `/dev/api` for tests. There is none on a real server: these routes do not exist there.
 //!
 //! Nobody signs in here: a development server is open to everybody on its machine. Pages of other sites still cannot use
 //! it: their forms are refused by origin, and answers are not readable for them.
 
+mod faults;
+mod wire;
+
 use crate::admin::log::{Line, line, wanted};
-use crate::control::Happening;
+use crate::control::{FaultNames, Happening};
 use crate::pages::{failed, go, show};
 use crate::when::{size, span};
 use crate::{App, Site, form};
@@ -44,6 +48,9 @@ struct Page<'a> {
     search: &'a str,
     session: &'a str,
     lines: Vec<Line>,
+    faults: Vec<faults::Row>,
+    names: FaultNames,
+    wire: Vec<wire::Column>,
     mail_scope: &'static str,
 }
 
@@ -74,10 +81,18 @@ pub(crate) fn routes(development: bool) -> Router<App> {
         .route("/dev", get(page))
         .route("/dev/token", post(mint))
         .route("/dev/clock", post(clock))
+        .route("/dev/faults", post(faults::change))
         .route("/dev/api", get(api))
         .route("/dev/api/people", get(api_people))
         .route("/dev/api/tokens", post(api_mint))
         .route("/dev/api/clock", get(api_clock).post(api_move_clock))
+        .route(
+            "/dev/api/faults",
+            get(faults::api_list)
+                .post(faults::api_set)
+                .delete(faults::api_clear),
+        )
+        .route("/dev/api/wire", get(wire::api))
         .route("/dev/api/sessions", get(api_sessions))
         .route("/dev/api/events", get(api_events))
         .route("/dev/api/why/{session}", get(api_why))
@@ -121,10 +136,18 @@ async fn shown(
         error,
         now: utc(now),
         ahead: (ahead > 0).then(|| span(ahead)),
-        notice: (form::get(&pairs, "done") == "clock").then_some("The clock was moved."),
+        notice: match form::get(&pairs, "done") {
+            "clock" => Some("The clock was moved."),
+            "fault" => Some("The fault is set."),
+            "cleared" => Some("Cleared."),
+            _ => None,
+        },
         search: form::get(&pairs, "search"),
         session: form::get(&pairs, "session"),
         lines: found.into_iter().map(|one| line(one, now)).collect(),
+        faults: faults::rows(app),
+        names: app.web.control.fault_names(),
+        wire: wire::columns(app, form::get(&pairs, "session")),
         mail_scope: MAIL_SCOPE,
     };
     show(status, &page)
@@ -270,9 +293,15 @@ async fn mint(State(app): State<App>, body: Bytes) -> Response {
 
 async fn clock(State(app): State<App>, body: Bytes) -> Response {
     let body = form::read(&body);
-    match moved(&app, &Asked(&body)) {
-        Ok(()) => go("/dev?done=clock"),
-        Err(error) => shown(&app, None, None, Some(format!("{error}."))).await,
+    let done = moved(&app, &Asked(&body)).map(|()| "clock");
+    form_answer(&app, done, "clock").await
+}
+
+/// After a form: the page again, at its section, or with what was wrong.
+async fn form_answer(app: &App, done: Result<&str, String>, section: &str) -> Response {
+    match done {
+        Ok(done) => go(&format!("/dev?done={done}#{section}")),
+        Err(error) => shown(app, None, None, Some(format!("{error}."))).await,
     }
 }
 
@@ -295,6 +324,8 @@ async fn api(State(app): State<App>) -> Response {
         "people": at("/people"),
         "tokens": at("/tokens"),
         "clock": at("/clock"),
+        "faults": at("/faults"),
+        "wire": at("/wire"),
         "sessions": at("/sessions"),
         "events": at("/events"),
         "why": at("/why/{session}"),

@@ -1,5 +1,5 @@
 //! What the pages ask of the running server besides people and their mail: live mail connections, what happened, how it
-//! does, and in development the clock. The program answers; protocols are known here by their names for people only.
+//! does, and in development the clock, faults on purpose and the wire log. The program answers; protocols are known here by their names for people only.
 
 use pillarbox_oauth::Credential;
 use pillarbox_store::mail::{AccountId, Millis, Naming};
@@ -71,6 +71,96 @@ pub struct Wanted {
     pub limit: usize,
 }
 
+/// Something that goes wrong on purpose, in a development server.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Names it in [`Control::clear_faults`].
+    pub id: u64,
+    /// Where: a service and one of its commands.
+    pub target: String,
+    /// What.
+    pub kind: String,
+    /// How often still; None is until it is cleared.
+    pub left: Option<u32>,
+    /// How often it has happened.
+    pub struck: u64,
+    /// Whose sessions only.
+    pub account: Option<String>,
+    /// Of the times it could happen it happens this part.
+    pub probability: f64,
+    /// Not before this moment.
+    pub from: Millis,
+}
+
+/// A fault to be set, as somebody wrote it.
+#[derive(Clone, Debug, Default)]
+pub struct FaultWanted {
+    /// As in [`Fault`].
+    pub target: String,
+    /// One of [`FaultNames::kinds`].
+    pub kind: String,
+    /// What some kinds need.
+    pub value: Option<String>,
+    /// How often.
+    pub times: Option<u32>,
+    /// Whose sessions only.
+    pub account: Option<String>,
+    /// How likely.
+    pub probability: Option<f64>,
+    /// How much later, with a unit.
+    pub after: Option<String>,
+}
+
+/// What can go wrong, and where.
+#[derive(Clone, Debug, Default)]
+pub struct FaultNames {
+    /// Targets by service.
+    pub targets: Vec<(&'static str, Vec<String>)>,
+    /// Kinds, each with what its value is, if it needs one.
+    pub kinds: Vec<(&'static str, &'static str)>,
+}
+
+/// What was said over one connection of a mail program. No secret is in it.
+#[derive(Clone, Debug)]
+pub struct WireConnection {
+    /// Its token.
+    pub token: Arc<str>,
+    /// imap, pop, smtp, mx.
+    pub protocol: &'static str,
+    /// From where.
+    pub peer: IpAddr,
+    /// Since when.
+    pub since: Millis,
+    /// Whether it still stands.
+    pub open: bool,
+    /// Lines that are no longer kept.
+    pub lost: u64,
+    /// Oldest first.
+    pub lines: Vec<WireLine>,
+}
+
+/// See [`WireConnection`].
+#[derive(Clone, Debug)]
+pub struct WireLine {
+    /// When.
+    pub at: Millis,
+    /// Who.
+    pub from: Speaker,
+    /// What, printable.
+    pub text: String,
+}
+
+/// Who said a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// The mail program.
+    Client,
+    /// The server.
+    Server,
+    /// It happened to the connection.
+    Nobody,
+}
+
 /// One line of how the server does.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -125,6 +215,35 @@ pub trait Control: Send + Sync {
     /// Moves that clock, or with None sets it back to the system's time.
     fn move_clock(&self, by: Option<Duration>) {
         let _ = by;
+    }
+    /// What goes wrong on purpose, in the order in which it is asked.
+    fn faults(&self) -> Vec<Fault> {
+        Vec::new()
+    }
+    /// What there is to go wrong.
+    fn fault_names(&self) -> FaultNames {
+        FaultNames::default()
+    }
+    /// Sets a fault.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn set_fault(&self, wanted: FaultWanted) -> Result<Fault, String> {
+        let _ = wanted;
+        Err("nothing goes wrong on purpose here".into())
+    }
+    /// Clears those of a target or number, or all; how many there were.
+    ///
+    /// # Errors
+    /// A sentence.
+    fn clear_faults(&self, which: Option<&str>) -> Result<usize, String> {
+        let _ = which;
+        Ok(0)
+    }
+    /// What was said over the newest connections, newest first; `only` is one connection's token.
+    fn wire(&self, only: Option<&str>, limit: usize) -> Vec<WireConnection> {
+        let _ = (only, limit);
+        Vec::new()
     }
 }
 

@@ -27,7 +27,10 @@ mod tests;
 mod when;
 mod zip;
 
-pub use control::{Condition, Control, Happening, LiveSession, NoControl, SignedIn, Wanted};
+pub use control::{
+    Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, NoControl,
+    SignedIn, Speaker, Wanted, WireConnection, WireLine,
+};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

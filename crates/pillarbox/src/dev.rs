@@ -199,7 +199,7 @@ fn summary(house: &House, development: &Development) -> String {
     line(
         "console",
         format!(
-            "{:<31} tokens, clock, mailboxes, log",
+            "{:<31} tokens, clock, faults, wire log",
             format!("https://localhost:{}/dev", port(Service::Web))
         ),
     );

@@ -69,6 +69,11 @@ const KINDS: [(&str, &str); 12] = [
     ("503", ""),
 ];
 
+/// Every kind, with what its value is if it needs one.
+pub fn kinds() -> Vec<(&'static str, &'static str)> {
+    KINDS.into()
+}
+
 impl Kind {
     /// Reads a kind with its value.
     ///

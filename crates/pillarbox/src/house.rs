@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::listen::Service;
+use crate::wire_log::WireLog;
 use pillarbox_oauth::{Identity, Mint, Secret};
 use pillarbox_protocols::sessions::Registry;
 use pillarbox_store::mail::{AccountId, Naming, Store};
@@ -81,6 +82,8 @@ pub struct Development {
     pub app_password: Secret,
     /// What goes wrong on purpose.
     pub faults: Faults,
+    /// What was said on the wire.
+    pub wire: WireLog,
 }
 
 impl Development {

@@ -33,6 +33,7 @@ mod trail;
 mod upkeep;
 mod user;
 mod web;
+mod wire_log;
 
 use clap::Parser;
 use cli::{Cli, Command, StoreVerb};

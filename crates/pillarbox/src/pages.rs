@@ -1,12 +1,17 @@
 //! What the pages see of the running server: its live sessions, its log, how it does, and in development its clock.
 
 use crate::clock::in_words;
+use crate::faults::{self, Asked, Rule, names};
 use crate::house::House;
+use crate::wire_log;
 use pillarbox_oauth::Credential;
 use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::{Protocol, Session, Which};
 use pillarbox_store::mail::Naming;
-use pillarbox_web::{Condition, Control, Happening, LiveSession, SignedIn, Wanted};
+use pillarbox_web::{
+    Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, SignedIn, Speaker,
+    Wanted, WireConnection, WireLine,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +106,94 @@ impl Control for Pages {
             Some(by) => self.0.clock.advance(by),
             None => self.0.clock.reset(),
         }
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        let development = self.0.development.as_ref();
+        let rules = development.map(|development| development.faults.rules_set());
+        rules.into_iter().flatten().map(fault).collect()
+    }
+
+    fn fault_names(&self) -> FaultNames {
+        let targets = names::Service::ALL.map(|service| {
+            let name = service.name();
+            let all = service.commands().iter().copied().chain(["*"]);
+            (
+                name,
+                all.map(|command| format!("{name}.{command}")).collect(),
+            )
+        });
+        FaultNames {
+            targets: targets.into(),
+            kinds: faults::kinds(),
+        }
+    }
+
+    fn set_fault(&self, wanted: FaultWanted) -> Result<Fault, String> {
+        let development = self.0.development.as_ref();
+        let development = development.ok_or("this is a real server")?;
+        let after = wanted.after.as_deref().filter(|after| *after != "0s");
+        let after = after.map(|text| {
+            faults::duration(text).ok_or_else(|| format!("{text} is no duration, like 5s or 1m"))
+        });
+        let set = development.faults.add(Asked {
+            target: wanted.target,
+            kind: wanted.kind,
+            value: wanted.value,
+            times: wanted.times,
+            account: wanted.account,
+            probability: wanted.probability,
+            after: after.transpose()?,
+        });
+        set.map(fault)
+    }
+
+    fn clear_faults(&self, which: Option<&str>) -> Result<usize, String> {
+        let development = self.0.development.as_ref();
+        let development = development.ok_or("this is a real server")?;
+        let cleared = development.faults.clear(which);
+        cleared.map_err(|failure| failure.text)
+    }
+
+    fn wire(&self, only: Option<&str>, limit: usize) -> Vec<WireConnection> {
+        let development = self.0.development.as_ref();
+        let found = development.map(|development| development.wire.connections(only, limit));
+        found.into_iter().flatten().map(wire).collect()
+    }
+}
+
+fn fault(rule: Rule) -> Fault {
+    let wanted = rule.wanted;
+    Fault {
+        id: rule.id,
+        target: wanted.target.to_string(),
+        kind: wanted.kind.to_string(),
+        left: wanted.times,
+        struck: rule.struck,
+        account: wanted.account,
+        probability: wanted.probability,
+        from: wanted.not_before,
+    }
+}
+
+fn wire(one: wire_log::Connection) -> WireConnection {
+    let line = |line: wire_log::Line| WireLine {
+        at: line.at,
+        from: match line.from {
+            wire_log::From::Client => Speaker::Client,
+            wire_log::From::Server => Speaker::Server,
+            wire_log::From::Note => Speaker::Nobody,
+        },
+        text: line.text,
+    };
+    WireConnection {
+        token: one.token,
+        protocol: one.protocol.name(),
+        peer: one.peer,
+        since: one.since,
+        open: one.open,
+        lost: one.lost,
+        lines: one.lines.into_iter().map(line).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::house::{self, Development, House};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
 use crate::services::Services;
+use crate::wire_log::WireLog;
 use crate::{admin, at_rest, random, tls, traces, trail, upkeep};
 use anyhow::{Context, Result};
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
@@ -348,6 +349,7 @@ async fn people(
         account,
         app_password,
         faults,
+        wire: WireLog::default(),
     })
 }
 

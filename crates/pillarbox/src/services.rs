@@ -12,6 +12,7 @@ use crate::random;
 use crate::tls;
 use crate::trail;
 use crate::web::Web;
+use crate::wire_log::watched::Watched;
 use anyhow::{Context, Result};
 use pillarbox_delivery::{Delivery, Outbox};
 use pillarbox_protocols::conversation::Conversation;
@@ -212,7 +213,8 @@ impl Inner {
             .await;
     }
 
-    /// Drives a conversation; in a development server, one in which things can go wrong.
+    /// Drives a conversation; in a development server, one in which things can go wrong, and which is written
+    /// down.
     async fn drive<C: Conversation>(
         &self,
         driver: &Driver,
@@ -228,8 +230,9 @@ impl Inner {
         let secure = matches!(wire, Wire::Tls(_));
         let now = self.house.clock.now();
         let faulty = Faulty::new(real, faults, protocol, secure, peer, now);
+        let watched = Watched::new(faulty, &development.wire, protocol, peer, now);
         // Boxed: connections of real servers do not pay for its size.
-        Box::pin(driver.drive(faulty, wire)).await;
+        Box::pin(driver.drive(watched, wire)).await;
     }
 
     /// A place in the registry for a new connection.

@@ -1,7 +1,10 @@
 //! The pages of people and administrators, and the console, over the router.
 
 use super::*;
-use crate::{Condition, Control, Happening, LiveSession, SignedIn, Wanted};
+use crate::{
+    Condition, Control, Fault, FaultWanted, Happening, LiveSession, SignedIn, Speaker, Wanted,
+    WireConnection, WireLine,
+};
 use pillarbox_oauth::{Act, ClientKind, Credential, Deed, Mint, NewClient, Status};
 use pillarbox_store::mail::AccountId;
 use std::net::IpAddr;
@@ -47,6 +50,38 @@ impl Control for Stage {
             text: HOSTILE.into(),
             good: false,
         }]
+    }
+    fn faults(&self) -> Vec<Fault> {
+        let one = Fault {
+            id: 7,
+            target: HOSTILE.into(),
+            kind: HOSTILE.into(),
+            left: Some(1),
+            struck: 0,
+            account: Some(HOSTILE.into()),
+            probability: 0.5,
+            from: NOW + 60_000,
+        };
+        vec![one]
+    }
+    fn set_fault(&self, wanted: FaultWanted) -> Result<Fault, String> {
+        Err(format!("no {} at {}", wanted.kind, wanted.target))
+    }
+    fn wire(&self, only: Option<&str>, _: usize) -> Vec<WireConnection> {
+        let one = WireConnection {
+            token: only.unwrap_or("c7f2").into(),
+            protocol: "imap",
+            peer: IpAddr::from([192, 0, 2, 9]),
+            since: NOW,
+            open: true,
+            lost: 3,
+            lines: vec![WireLine {
+                at: NOW,
+                from: Speaker::Client,
+                text: HOSTILE.into(),
+            }],
+        };
+        vec![one]
     }
     fn domain(&self) -> String {
         "example.test".into()
@@ -225,6 +260,8 @@ async fn forms_of_other_sites_do_nothing() {
         "/invite",
         "/dev/token",
         "/dev/clock",
+        "/dev/faults",
+        "/dev/api/faults",
         "/dev/api/clock",
         "/dev/api/tokens",
     ]) {
@@ -295,8 +332,10 @@ async fn every_page_shows_names_as_text() {
         ("/account/app-passwords", "name"),
         ("/admin/accounts", "address"),
         ("/dev/token", "address"),
+        ("/dev/faults", "target"),
     ] {
-        let answer = house.browser.post(form, &[(field, HOSTILE)]).await;
+        let members = [(field, HOSTILE), ("kind", HOSTILE)];
+        let answer = house.browser.post(form, &members).await;
         assert!(!answer.body.contains("<script"), "{form}: {}", answer.body);
         assert!(
             answer.body.contains("&#60;script"),
@@ -853,7 +892,14 @@ async fn the_console_has_a_twin_for_programs() {
 #[tokio::test]
 async fn a_real_server_has_no_console() {
     let mut house = House::with(false).await;
-    for page in ["/dev", "/dev/api", "/dev/api/people", "/dev/api/events"] {
+    for page in [
+        "/dev",
+        "/dev/api",
+        "/dev/api/people",
+        "/dev/api/events",
+        "/dev/api/wire",
+        "/dev/api/faults",
+    ] {
         assert_eq!(
             house.browser.get(page).await.status,
             StatusCode::NOT_FOUND,

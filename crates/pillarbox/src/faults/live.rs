@@ -1,7 +1,7 @@
 //! The table of the running development server: with its clock, its randomness and its log.
 
 use super::names::{Service, Target};
-use super::{Kind, Occasion, Rules, Strike, Wanted};
+use super::{Kind, Occasion, Rule, Rules, Strike, Wanted};
 use crate::clock::{Clock, rfc3339};
 use crate::failure::Failure;
 use crate::journal::{Journal, Level};
@@ -84,10 +84,19 @@ impl Faults {
     /// # Errors
     /// Wrong usage, with what was meant.
     pub fn set(&self, asked: Asked) -> Result<Value, Failure> {
+        let rule = self.add(asked).map_err(Failure::usage)?;
+        Ok(rule_json(&rule, self.0.clock.wall()))
+    }
+
+    /// Sets one; as it stands in the table.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn add(&self, asked: Asked) -> Result<Rule, String> {
         let after = asked.after.map_or(0, |after| {
             i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
         });
-        let wanted = || {
+        let wanted = || -> Result<Wanted, String> {
             Ok(Wanted {
                 target: Target::parse(&asked.target)?,
                 kind: Kind::parse(&asked.kind, asked.value.as_deref())?,
@@ -97,11 +106,8 @@ impl Faults {
                 not_before: self.0.clock.wall().saturating_add(after),
             })
         };
-        let wanted = wanted().map_err(|text: String| Failure::usage(text))?;
-        let mut rules = self.rules();
-        let now = self.0.clock.wall();
-        let set = rules.set(wanted).map_err(Failure::usage)?;
-        Ok(rule_json(set, now))
+        let wanted: Wanted = wanted()?;
+        self.rules().set(wanted).cloned()
     }
 
     /// All of them, in the order in which they are asked.
@@ -113,6 +119,11 @@ impl Faults {
             .iter()
             .map(|rule| rule_json(rule, now))
             .collect()
+    }
+
+    /// The same as they stand in the table.
+    pub fn rules_set(&self) -> Vec<Rule> {
+        self.rules().list().to_vec()
     }
 
     /// Clears all, those of a target, or the one with this number.
@@ -204,7 +215,7 @@ fn chance() -> f64 {
     (random::number() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-fn rule_json(rule: &super::Rule, now: Millis) -> Value {
+fn rule_json(rule: &Rule, now: Millis) -> Value {
     let wanted = &rule.wanted;
     json!({
         "id": rule.id,

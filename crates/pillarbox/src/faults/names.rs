@@ -83,7 +83,8 @@ const OAUTH: &[&str] = &[
 ];
 
 impl Service {
-    const ALL: [Self; 5] = [Self::Imap, Self::Pop, Self::Smtp, Self::Mx, Self::Oauth];
+    /// Every one.
+    pub const ALL: [Self; 5] = [Self::Imap, Self::Pop, Self::Smtp, Self::Mx, Self::Oauth];
 
     /// As in a target, and as in the log.
     pub fn name(self) -> &'static str {

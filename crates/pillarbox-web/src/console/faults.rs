@@ -1,0 +1,121 @@
+//! Faults on purpose, on the console: listed, set and cleared. What there is to go wrong, and where, the program knows.
+
+use super::{Asked, asked, form_answer, wrong};
+use crate::control::{Fault, FaultWanted};
+use crate::when::When;
+use crate::{App, form};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// A fault as listed on the page.
+pub(super) struct Row {
+    pub id: u64,
+    pub target: String,
+    pub kind: String,
+    pub more: Vec<String>,
+}
+
+pub(super) fn rows(app: &App) -> Vec<Row> {
+    let now = app.now();
+    let row = |fault: Fault| {
+        let times = |count: u64| match count {
+            1 => "1 time".to_owned(),
+            many => format!("{many} times"),
+        };
+        let mut more = vec![match fault.left {
+            Some(left) => format!("{} left", times(left.into())),
+            None => "until it is cleared".to_owned(),
+        }];
+        more.push(format!("happened {}", times(fault.struck)));
+        more.extend(fault.account.map(|account| format!("only {account}")));
+        if fault.probability < 1.0 {
+            more.push(format!("probability {}", fault.probability));
+        }
+        if fault.from > now {
+            more.push(format!("not before {}", When::new(fault.from, now).full));
+        }
+        Row {
+            id: fault.id,
+            target: fault.target,
+            kind: fault.kind,
+            more,
+        }
+    };
+    app.web.control.faults().into_iter().map(row).collect()
+}
+
+/// Sets what a form or an object asks for.
+fn set(app: &App, asked: &Asked<'_>) -> Result<Fault, String> {
+    let number = |name: &str, text: String| {
+        let wrong = format!("{name} is a number");
+        text.parse::<f64>().map_err(|_| wrong)
+    };
+    let times = match asked.text("times") {
+        None => None,
+        Some(text) => {
+            let wrong = |_| "times is a whole number".to_owned();
+            Some(text.parse().map_err(wrong)?)
+        }
+    };
+    let probability = asked.text("probability");
+    app.web.control.set_fault(FaultWanted {
+        target: asked.text("target").ok_or("target is missing")?,
+        kind: asked.text("kind").ok_or("kind is missing")?,
+        value: asked.text("value"),
+        times,
+        account: asked.text("account"),
+        probability: probability
+            .map(|text| number("probability", text))
+            .transpose()?,
+        after: asked.text("after"),
+    })
+}
+
+fn clear(app: &App, asked: &Asked<'_>) -> Result<usize, String> {
+    app.web.control.clear_faults(asked.text("which").as_deref())
+}
+
+pub(super) async fn change(State(app): State<App>, body: Bytes) -> Response {
+    let body = form::read(&body);
+    let asked = Asked(&body);
+    let done = match asked.text("do").as_deref() {
+        Some("clear") => clear(&app, &asked).map(|_| "cleared"),
+        _ => set(&app, &asked).map(|_| "fault"),
+    };
+    form_answer(&app, done, "faults").await
+}
+
+fn fault_json(fault: &Fault) -> Value {
+    json!({"id": fault.id, "target": fault.target, "kind": fault.kind, "left": fault.left, "struck": fault.struck,
+           "account": fault.account, "probability": fault.probability, "from": fault.from})
+}
+
+pub(super) async fn api_list(State(app): State<App>) -> Response {
+    let all = app.web.control.faults();
+    Json(all.iter().map(fault_json).collect::<Value>()).into_response()
+}
+
+pub(super) async fn api_set(State(app): State<App>, body: Bytes) -> Response {
+    let done = asked(&body)
+        .map_err(str::to_owned)
+        .and_then(|pairs| set(&app, &Asked(&pairs)));
+    match done {
+        Ok(fault) => Json(fault_json(&fault)).into_response(),
+        Err(error) => wrong(&error),
+    }
+}
+
+/// Clears those that `which` names, a target or a number, else all.
+pub(super) async fn api_clear(State(app): State<App>, body: Bytes) -> Response {
+    let done = match body.is_empty() {
+        true => Ok(Vec::new()),
+        false => asked(&body).map_err(str::to_owned),
+    };
+    match done.and_then(|pairs| clear(&app, &Asked(&pairs))) {
+        Ok(cleared) => Json(json!({"cleared": cleared})).into_response(),
+        Err(error) => wrong(&error),
+    }
+}
