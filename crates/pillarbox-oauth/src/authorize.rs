@@ -74,7 +74,7 @@ impl Identity {
         })?;
         // What was pushed replaces all else (RFC 9126 §4); it was pushed as a whole, so it names a thing once.
         if let Some(pushed) = &pushed {
-            params = Params(pushed);
+            params = Params(&pushed.params);
         }
         let id = params
             .get("client_id")
@@ -121,6 +121,7 @@ impl Identity {
             login_hint: None,
             max_age: None,
             include_granted: false,
+            pushed: pushed.as_ref().map(|pushed| pushed.key.clone()),
         };
         // From here on client and address are known good, and the program learns what is wrong (RFC 6749 §4.1.2.1).
         check_wishes(request.clone(), &params)
@@ -256,6 +257,9 @@ impl Identity {
         account
             .update::<_, IdentityError>(&[&codes, &grants], add)
             .await?;
+        if let Some(key) = &request.pushed {
+            self.pushed_is_over(key.clone()).await?;
+        }
         let act = Act::new(Deed::Granted, now).app(Arc::clone(&request.client.name));
         self.record(&person.account, act.detail(request.scopes.to_string()));
         Ok(self.redirect(request, &[("code", text.expose())]))

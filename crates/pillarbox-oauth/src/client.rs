@@ -231,7 +231,11 @@ impl Client {
             return false;
         }
         self.redirects.iter().any(|allowed| match allowed {
-            Redirect::AnyLoopback => is_loopback(uri) && matches!(uri.scheme(), "http" | "https"),
+            Redirect::AnyLoopback => {
+                is_loopback(uri)
+                    && matches!(uri.scheme(), "http" | "https")
+                    && is_spelled_but_for_port(uri, text)
+            }
             Redirect::Exact(registered) => {
                 let mut wanted = registered.clone();
                 if registered.scheme() == "http"
@@ -241,7 +245,11 @@ impl Client {
                     return false;
                 }
                 // An empty path was made `/` by the parser, on both sides.
-                wanted == *uri && (is_loopback(uri) || is_spelled(uri, text))
+                wanted == *uri
+                    && match is_loopback(uri) {
+                        true => is_spelled_but_for_port(uri, text),
+                        false => is_spelled(uri, text),
+                    }
             }
         })
     }
@@ -250,6 +258,26 @@ impl Client {
 /// Whether `text` is how the parser prints `uri`, but for the `/` of an empty path: RFC 9700 §2.1 wants exact strings.
 fn is_spelled(uri: &Url, text: &str) -> bool {
     uri.as_str() == text || uri.as_str().strip_suffix('/') == Some(text)
+}
+
+/// The same for a loopback host, where the port is free (RFC 8252 §7.3) and the parser drops the usual one: 127.0.0.1 has
+/// many spellings, and only one of them is it.
+fn is_spelled_but_for_port(uri: &Url, text: &str) -> bool {
+    let mut uri = uri.clone();
+    let Some((scheme, rest)) = text
+        .split_once("://")
+        .filter(|_| uri.set_port(None).is_ok())
+    else {
+        return false;
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let is_port = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if is_port(port) => host,
+        _ => authority,
+    };
+    is_spelled(&uri, &format!("{scheme}://{host}{path}"))
 }
 
 /// Whether an address leads to a program on this computer: 127.0.0.1, [::1] or localhost, spelled so.

@@ -33,6 +33,14 @@ pub struct PushedResponse {
     pub expires_in: i64,
 }
 
+/// What waited behind a reference.
+pub(crate) struct Pulled {
+    /// Its row.
+    pub key: Vec<u8>,
+    /// Its parameters.
+    pub params: Vec<(String, String)>,
+}
+
 impl Identity {
     /// The endpoint for pushed authorization requests.
     ///
@@ -113,11 +121,7 @@ impl Identity {
     }
 
     /// The parameters behind a reference, if the request names nothing else, and it is this client's and not over.
-    pub(crate) async fn pulled(
-        &self,
-        params: &Params<'_>,
-        now: Millis,
-    ) -> Done<Option<Vec<(String, String)>>> {
+    pub(crate) async fn pulled(&self, params: &Params<'_>, now: Millis) -> Done<Option<Pulled>> {
         let reference = params
             .get("request_uri")
             .and_then(|uri| uri.strip_prefix(REFERENCE));
@@ -127,7 +131,20 @@ impl Identity {
         let row = self.pushed().get(&key_of(text)).await?;
         let row: Option<PushedRow> = row.map(|row| rows::decode(&row)).transpose()?;
         let own = |row: &PushedRow| params.get("client_id") == Some(&row.client) && row.ends > now;
-        Ok(row.filter(own).map(|row| row.params))
+        Ok(row.filter(own).map(|row| Pulled {
+            key: key_of(text),
+            params: row.params,
+        }))
+    }
+
+    /// A request that was granted is over; until then a browser may load it again (RFC 9126 §4).
+    pub(crate) async fn pushed_is_over(&self, key: Vec<u8>) -> Done<()> {
+        let prefix = key.clone();
+        let remove = move |rows: &mut Rows| {
+            rows.delete(&key);
+            Ok::<_, IdentityError>(())
+        };
+        self.pushed().update(&[&prefix], remove).await
     }
 
     fn pushed(&self) -> Account {

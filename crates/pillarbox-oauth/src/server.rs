@@ -91,6 +91,8 @@ pub struct AuthorizationRequest {
     pub(crate) login_hint: Option<String>,
     pub(crate) max_age: Option<Millis>,
     pub(crate) include_granted: bool,
+    /// The row it was pushed to, if it was.
+    pub(crate) pushed: Option<Vec<u8>>,
 }
 
 impl AuthorizationRequest {
