@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+pytest_plugins = ["attacks.fixtures"]  # only the topmost conftest.py may name them
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAM = pathlib.Path(os.environ.get("PILLARBOX_PROGRAM", TARGET / "debug" / "pillarbox"))
