@@ -3,6 +3,10 @@
 use crate::driver::Limits;
 use crate::faults::{self, Faults};
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -15,10 +19,14 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use tower::Layer;
+use tower::{Layer, Service};
 
 /// A request's head must be complete by then.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// A request must be read and answered by then: who sends a body letter by letter gives up before we do.
+const REQUEST_WITHIN: Duration = Duration::from_secs(60);
+/// A connection on which nothing is asked for so long is over, whatever it is in the middle of saying.
+const IDLE: Duration = Duration::from_secs(60);
 /// Octets of a request's head: a token of 4 kB in a header, cookies, and room.
 const HEADER_OCTETS_MAX: usize = 64 * 1_024;
 /// Requests one HTTP/2 connection may have open.
@@ -51,7 +59,7 @@ impl Web {
             .keep_alive_interval(Some(HEADERS_WITHIN))
             .keep_alive_timeout(HEADERS_WITHIN);
         Self {
-            router,
+            router: router.layer(from_fn(in_time)),
             http,
             tls,
             faults,
@@ -78,7 +86,16 @@ impl Web {
         };
         // So that the web floor counts failures for the right address.
         let service = axum::Extension(pillarbox_web::Peer(peer.ip().to_canonical())).layer(pages);
-        let service = TowerToHyperService::new(service);
+        let requests = Requests::default();
+        let (open, counted) = (requests.0.subscribe(), requests.clone());
+        let service = TowerToHyperService::new(tower::service_fn(move |request| {
+            let (mut pages, counted) = (service.clone(), counted.one_more());
+            async move {
+                let answer = pages.call(request).await;
+                drop(counted);
+                answer
+            }
+        }));
         let mut connection = pin!(
             self.http
                 .serve_connection_with_upgrades(TokioIo::new(stream), service)
@@ -88,10 +105,54 @@ impl Web {
             () = hang_up.notified() => return,
             // The sender lives as long as the server.
             _ = stopping.wait_for(|stop| *stop) => {}
+            () = idle(open) => {}
             () = tokio::time::sleep(CONNECTION_LIFE) => {}
         }
         connection.as_mut().graceful_shutdown();
         // An error now is a peer that left first.
         let _ = timeout(HEADERS_WITHIN, connection).await;
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    match timeout(REQUEST_WITHIN, next.run(request)).await {
+        Ok(answer) => answer,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+/// How many requests of a connection are being answered. The libraries bound the time of a head; not that of a body, nor of
+/// a client that begins no request at all.
+#[derive(Clone, Default)]
+struct Requests(watch::Sender<usize>);
+
+impl Requests {
+    fn one_more(&self) -> Counted {
+        self.0.send_modify(|count| *count += 1);
+        Counted(self.0.clone())
+    }
+}
+
+/// One of them, until it is answered or given up.
+struct Counted(watch::Sender<usize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Returns when nothing was asked for too long.
+async fn idle(mut open: watch::Receiver<usize>) {
+    loop {
+        let busy = *open.borrow_and_update() > 0;
+        let changed = open.changed();
+        let gone = match busy {
+            true => changed.await.is_err(),
+            false => !matches!(timeout(IDLE, changed).await, Ok(Ok(()))),
+        };
+        if gone {
+            return;
+        }
     }
 }
