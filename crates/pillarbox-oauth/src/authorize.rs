@@ -369,6 +369,10 @@ fn check_wishes(
     if request.scopes.is_empty() {
         return Err((ErrorCode::InvalidScope, "scope is missing".into()));
     }
+    if !request.client.may_ask_for(request.scopes) {
+        let text = "the program registered for less than this scope";
+        return Err((ErrorCode::InvalidScope, text.into()));
+    }
     request.offline = offline || request.client.kind == ClientKind::Native;
     request.challenge = check_challenge(&request.client, params).map_err(invalid)?;
     request.key = match params.get("dpop_jkt") {

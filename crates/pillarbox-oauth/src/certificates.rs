@@ -171,7 +171,7 @@ impl Identity {
         now: Millis,
     ) -> Result<Principal, Refusal> {
         let id = certificate.key();
-        let Some((account, row)) = self.registered(id).await? else {
+        let Some((account, row)) = self.certificate_row(id).await? else {
             let cause = format!("the certificate’s key is registered for nobody: {id}");
             return Err(Refusal::invalid(cause));
         };
@@ -227,7 +227,7 @@ impl Identity {
     }
 
     /// The account a key is registered for.
-    async fn registered(&self, id: &str) -> Result<Option<(AccountId, CertificateRow)>, Refusal> {
+    async fn certificate_row(&self, id: &str) -> Result<Option<(AccountId, CertificateRow)>, Refusal> {
         let broken = |fault: IdentityError| Refusal::new(RefusalKind::Temporary, fault.to_string());
         let key = Kind::Certificate.key(id);
         let Some(account) = self.owner(id).await.map_err(broken)? else {

@@ -1,7 +1,7 @@
 //! OAuth clients: which programs may ask, and where the browser may be sent for them.
 
 use crate::assertion::VerifyKey;
-use crate::rows::SecretRow;
+use crate::rows::{OwnRow, SecretRow};
 use crate::{Scopes, Secret, opaque};
 use pillarbox_store::mail::Millis;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,8 @@ pub struct Client {
     pub(crate) introspects: bool,
     /// Whether it may begin.
     pub status: Status,
+    /// If it registered itself.
+    pub(crate) own: Option<OwnRow>,
 }
 
 impl Client {
@@ -104,6 +106,7 @@ impl Client {
             delegated: Scopes::default(),
             introspects: false,
             status: Status::Active,
+            own: None,
         }
     }
 
@@ -191,6 +194,22 @@ impl Client {
             Audience::Everyone => true,
             Audience::Testing(people) => people.iter().any(|one| one.eq_ignore_ascii_case(address)),
         }
+    }
+
+    /// Whether somebody who looks after this server has looked at it: registered it, or approved it as it is now.
+    pub fn is_vetted(&self) -> bool {
+        self.own.as_ref().is_none_or(|own| own.approved)
+    }
+
+    /// Whether it registered itself, and nobody let it in or approved it yet.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.own.as_ref().is_some_and(OwnRow::is_unused)
+    }
+
+    /// Whether it may ask for this: everything, but for what a client that registered itself left out.
+    pub(crate) fn may_ask_for(&self, scopes: Scopes) -> bool {
+        let own = self.own.as_ref().and_then(|own| own.scope.as_deref());
+        own.is_none_or(|own| Scopes::parse_known(own).covers(scopes))
     }
 
     /// Whether it is being tried out.

@@ -21,7 +21,7 @@ const ACCOUNT: &str = "oauth/clients";
 /// Most registered clients: all of them are kept in memory.
 pub(crate) const CLIENTS_MAX: usize = 2_000;
 /// Most redirect addresses of one client.
-const REDIRECTS_MAX: usize = 20;
+pub(crate) const REDIRECTS_MAX: usize = 20;
 /// Most people who try out one client, as with Google.
 const TESTERS_MAX: usize = 100;
 /// Longest name, in characters.
@@ -112,6 +112,14 @@ impl Clients {
     }
 }
 
+impl Clients {
+    /// Whether there is one of this kind, among those known now.
+    pub(crate) fn any(&self, wanted: impl Fn(&Arc<Client>) -> bool) -> bool {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        self.fixed.values().chain(kept.all.values()).any(wanted)
+    }
+}
+
 impl Identity {
     /// The client of an id.
     pub fn client(&self, id: &str) -> Option<Arc<Client>> {
@@ -173,8 +181,7 @@ impl Identity {
         new: NewClient,
         now: Millis,
     ) -> Result<(Arc<Client>, Option<Secret>)> {
-        // A first letter of our own: a hyphen there would look like an option to command lines.
-        let id: Arc<str> = format!("app-{}", opaque::random_text(&self.inner.random, 9)).into();
+        let id = self.new_client_id();
         let secret = new.confidential.then(|| self.new_secret());
         let row = check(new, now)?;
         let row = ClientRow {
@@ -214,9 +221,8 @@ impl Identity {
                 .iter()
                 .max_by_key(|secret| secret.created)
                 .cloned();
-            let mut before = newest.ok_or(IdentityError::BadClient(
-                "this client has no secret".into(),
-            ))?;
+            let mut before =
+                newest.ok_or(IdentityError::BadClient("this client has no secret".into()))?;
             before.until = Some(now.saturating_add(millis(overlap)));
             row.secrets = vec![before, fresh.clone()];
             row.secrets
@@ -234,6 +240,9 @@ impl Identity {
     pub async fn approve_client(&self, id: &str) -> Result<()> {
         let approve = |row: &mut ClientRow| {
             row.status = Status::Active;
+            if let Some(own) = &mut row.own {
+                own.approved = true;
+            }
             Ok(())
         };
         self.change_client(id, approve).await
@@ -302,7 +311,7 @@ impl Identity {
         Ok(theirs.len())
     }
 
-    async fn change_client(
+    pub(crate) async fn change_client(
         &self,
         id: &str,
         change: impl Fn(&mut ClientRow) -> Result<()> + Send + 'static,
@@ -318,11 +327,16 @@ impl Identity {
         self.client_rows().update(&[&prefix], apply).await
     }
 
-    fn client_rows(&self) -> Account {
+    pub(crate) fn client_rows(&self) -> Account {
         self.inner.store.account(&AccountId(ACCOUNT.into()))
     }
 
-    fn new_secret(&self) -> Secret {
+    /// A first letter of our own: a hyphen there would look like an option to command lines.
+    pub(crate) fn new_client_id(&self) -> Arc<str> {
+        format!("app-{}", opaque::random_text(&self.inner.random, 9)).into()
+    }
+
+    pub(crate) fn new_secret(&self) -> Secret {
         Secret::new(format!(
             "pb-{}",
             opaque::random_text(&self.inner.random, 24)
@@ -330,7 +344,7 @@ impl Identity {
     }
 }
 
-fn new_secret_row(secret: &Secret, now: Millis) -> SecretRow {
+pub(crate) fn new_secret_row(secret: &Secret, now: Millis) -> SecretRow {
     SecretRow {
         hash: opaque::hash(secret.expose()),
         created: now,
@@ -342,14 +356,28 @@ fn bad(text: impl Into<String>) -> IdentityError {
     IdentityError::BadClient(text.into())
 }
 
+/// Letters that show nothing, or that change how what follows is shown: with them a name could look like another, or like our
+/// own words around it (Unicode Technical Report 36 §2 and §3.7, by blocks).
+fn is_unseen(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{ffff}'
+        | '\u{e0000}'..='\u{10ffff}')
+}
+
 /// What is asked for, as a row without secrets.
-fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
+pub(crate) fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
     let name = new.name.trim();
     if name.is_empty()
         || name.chars().count() > NAME_CHARS_MAX
-        || name.chars().any(char::is_control)
+        || name
+            .chars()
+            .any(|letter| letter.is_control() || is_unseen(letter))
     {
-        return Err(bad(format!("a name has 1 to {NAME_CHARS_MAX} characters")));
+        return Err(bad(format!(
+            "a name has 1 to {NAME_CHARS_MAX} characters, all of them to be seen"
+        )));
     }
     if new.kind == ClientKind::Web && !new.confidential && new.keys.is_empty() {
         return Err(bad(
@@ -393,12 +421,13 @@ fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
         delegated: new.delegated.to_string(),
         introspects: new.introspects,
         status: new.status,
+        own: None,
     })
 }
 
 /// A redirect address that may be registered (RFC 8252 §7, RFC 9700 §2.1): `https`; `http` for loopback only; a native
 /// program also a scheme of its own, which is a domain name reversed, so it has a dot.
-fn read_redirect(kind: ClientKind, text: &str) -> Result<Url, &'static str> {
+pub(crate) fn read_redirect(kind: ClientKind, text: &str) -> Result<Url, &'static str> {
     let plain = text.len() <= REDIRECT_BYTES_MAX
         && text
             .bytes()
@@ -448,6 +477,7 @@ fn read(id: &Arc<str>, row: ClientRow) -> Result<Client> {
         delegated: Scopes::parse_known(&row.delegated),
         introspects: row.introspects,
         status: row.status,
+        own: row.own,
     })
 }
 

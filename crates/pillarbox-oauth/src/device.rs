@@ -165,6 +165,10 @@ impl Identity {
         let client = self.authenticate(basic, &params, now).await?;
         check_kind(&client)?;
         let scopes = read_scopes(params.get("scope").unwrap_or_default())?;
+        if !client.may_ask_for(scopes) {
+            let text = "The program registered for less than this scope.";
+            return Err(TokenError::new(ErrorCode::InvalidScope, text));
+        }
         let code = self.random_code();
         let device_code = self.new_device_code(&code);
         let row = DeviceRow {

@@ -27,6 +27,7 @@ mod opaque;
 mod people;
 mod principal;
 mod pushed;
+mod registration;
 mod rotation;
 mod rows;
 mod scope;
@@ -59,6 +60,7 @@ pub use invites::INVITE_MS;
 pub use limits::{AppLimits, Network, NotANetwork};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use pushed::PushedResponse;
+pub use registration::{REGISTRATION_BYTES_MAX, Registration};
 pub use rotation::{JWKS_KEPT_S, KeyChange, KeyState, Rotate, ServerKey};
 pub use scope::{Access, IMAP_ADMIN_SCOPE, MAIL_SCOPE, MAIL_SCOPE_ALIAS, Scope, Scopes};
 pub use scram::ScramChallenge;
@@ -152,6 +154,8 @@ pub struct IdentityConfig {
     pub hashing: Hashing,
     /// Whether repeated failures are slowed down. Off for development (first answers within a second always).
     pub slow_down: bool,
+    /// Whether programs may register themselves.
+    pub registration: Registration,
     /// The OAuth clients that exist.
     pub clients: Vec<Client>,
     /// Providers elsewhere whose people may sign in here.
@@ -169,6 +173,7 @@ impl IdentityConfig {
             passwords: Passwords::App,
             hashing: Hashing::default(),
             slow_down: true,
+            registration: Registration::Off,
             clients: Vec::new(),
             external: None,
         }
@@ -283,6 +288,7 @@ struct Inner {
     config: IdentityConfig,
     clients: clients::Clients,
     seen: assertion::Seen,
+    arrivals: registration::Arrivals,
     proofs: dpop::Proofs,
     random: Random,
     keys: keys::Keys,
@@ -330,6 +336,7 @@ impl Identity {
             config,
             clients,
             seen: assertion::Seen::default(),
+            arrivals: registration::Arrivals::default(),
             proofs: dpop::Proofs::default(),
             random,
             keys,

@@ -4,6 +4,7 @@
 
 use crate::assertion::VerifyKey;
 use crate::client::{ClientKind, Status};
+use crate::registration::Method;
 use crate::{IdentityError, Result};
 use pillarbox_store::mail::{Millis, Rows};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -298,6 +299,33 @@ pub(crate) struct ClientRow {
     pub delegated: String,
     pub introspects: bool,
     pub status: Status,
+    /// If it registered itself.
+    #[serde(default)]
+    pub own: Option<OwnRow>,
+}
+
+/// What a client that registered itself may look at and change, and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct OwnRow {
+    /// Hash of the token by which it does.
+    pub token: [u8; 32],
+    pub method: Method,
+    pub grant_types: Vec<String>,
+    /// What it asks for at most, as scopes go over the wire.
+    pub scope: Option<String>,
+    /// Its keys as it sent them.
+    pub jwks: Option<serde_json::Value>,
+    /// Whether an administrator has looked at it as it is now.
+    pub approved: bool,
+    /// When somebody let it in for the first time.
+    pub used: Option<Millis>,
+}
+
+impl OwnRow {
+    /// Whether nobody ever let it in, and no administrator wanted it.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.used.is_none() && !self.approved
+    }
 }
 
 /// One secret of a client: random, so a plain hash is enough.

@@ -1,11 +1,13 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
-use crate::{Client, Identity, IdentityError, Principal, Scope, Scopes, Secret, client_auth};
+use crate::{
+    Client, Identity, IdentityError, Principal, Registration, Scope, Scopes, Secret, client_auth,
+};
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8707 §2, RFC 9449 §5, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
+/// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8707 §2, RFC 7591 §3.2.2, RFC 9449 §5, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // each is the code of its name
 pub enum ErrorCode {
@@ -30,6 +32,8 @@ pub enum ErrorCode {
     SlowDown,
     ExpiredToken,
     InvalidTarget,
+    InvalidRedirectUri,
+    InvalidClientMetadata,
     InvalidDpopProof,
 }
 
@@ -58,6 +62,8 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
@@ -253,6 +259,8 @@ pub struct Metadata {
     pub introspection_endpoint: String,
     pub pushed_authorization_request_endpoint: String,
     pub revocation_endpoint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
     pub jwks_uri: String,
     pub response_types_supported: &'static [&'static str],
     pub response_modes_supported: &'static [&'static str],
@@ -297,6 +305,8 @@ impl Identity {
             introspection_endpoint: at("/introspect"),
             pushed_authorization_request_endpoint: at("/par"),
             revocation_endpoint: at("/revoke"),
+            registration_endpoint: (self.registration() != Registration::Off)
+                .then(|| at("/register")),
             jwks_uri: at("/oauth2/v3/certs"),
             response_types_supported: &["code"],
             response_modes_supported: &["query"],

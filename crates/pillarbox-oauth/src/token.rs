@@ -412,6 +412,7 @@ impl Identity {
             .allows(crate::Service::Web)
             .map_err(|_| invalid_grant())?;
         self.first_use(now)?;
+        self.note_use(new.client, now).await?;
         let access = NewAccess {
             account: new.account,
             grant: new.grant,

@@ -28,6 +28,8 @@ pub(crate) struct Consent<'a> {
     pub registered_by: &'a str,
     /// In words, if known.
     pub since: Option<String>,
+    /// It registered itself, and nobody here looked at it.
+    pub stranger: bool,
     /// Only people on a list may use it, and its grants end after a week.
     pub testing: bool,
     /// The code another device shows.
@@ -155,6 +157,7 @@ async fn ask(
         scopes: in_words(request.scopes(), request.offline()),
         registered_by: &client.registered_by,
         since: client.registered.map(dates::day),
+        stranger: !client.is_vetted(),
         testing: client.is_testing(),
         device: None,
         action: "/consent",

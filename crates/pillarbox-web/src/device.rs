@@ -170,6 +170,7 @@ fn consent(app: &App, request: &DeviceRequest, person: &Principal) -> Response {
         scopes: in_words(request.scopes(), true),
         registered_by: &client.registered_by,
         since: client.registered.map(dates::day),
+        stranger: !client.is_vetted(),
         testing: client.is_testing(),
         device: Some(request.user_code()),
         action: "/device/consent",

@@ -227,7 +227,7 @@ fn read_basic(line: &HeaderValue) -> Option<BasicAuth> {
 }
 
 /// What follows the scheme, if it is that one.
-fn credentials<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
+pub(crate) fn credentials<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
     let (found, rest) = line.trim().split_once(' ')?;
     found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }

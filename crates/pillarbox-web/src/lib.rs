@@ -20,6 +20,7 @@ mod frame;
 mod headers;
 mod invite;
 mod pages;
+mod registration;
 mod session;
 mod signed;
 #[cfg(test)]
@@ -190,6 +191,7 @@ pub fn router(web: Web) -> Router {
         .merge(for_browsers_too)
         .route("/device/code", post(device::code))
         .route("/introspect", post(endpoints::introspect))
+        .merge(registration::routes())
         .route(
             "/.well-known/autoconfig/mail/config-v1.1.xml",
             get(autoconfig::mozilla),

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, Request, StatusCode};
 use base64::Engine as _;
-use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig, Service};
+use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig, Registration, Service};
 use pillarbox_store::blob::MemoryBlobs;
 use pillarbox_store::engine::MemoryEngine;
 use pillarbox_store::mail::{Millis, Naming, Store};
@@ -22,6 +22,7 @@ mod clients;
 mod device;
 mod dpop;
 mod factor;
+mod registration;
 mod requests;
 
 const NOW: Millis = 1_795_219_200_000;
@@ -76,6 +77,10 @@ impl Browser {
             },
             clients,
             slow_down: false,
+            registration: match dev {
+                true => Registration::Open,
+                false => Registration::Approval,
+            },
             ..IdentityConfig::new("https://localhost:1443", "localhost")
         };
         let identity = Identity::open(store.clone(), config, random, NOW)

@@ -4,6 +4,7 @@ use crate::clock::rfc3339;
 use crate::commands::{Where, confirm, say, show, show_one, tell, text_of};
 use crate::failure::Failure;
 use crate::house::House;
+use crate::journal::Level;
 use crate::{admin, suggest};
 use clap::{Args, Subcommand};
 use pillarbox_oauth::{
@@ -143,6 +144,7 @@ pub fn run(verb: AppVerb, server: &Where<'_>) -> Result<(), Failure> {
                     "name",
                     "kind",
                     "audience",
+                    "approved",
                     "registered_by",
                     "registered",
                 ],
@@ -236,6 +238,26 @@ pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
                 .map_err(|error| refused(&error))
         }
     }
+}
+
+/// Forgets programs that registered themselves and that nobody used.
+pub async fn forget_unused(house: &House) {
+    let forgotten = house
+        .identity
+        .forget_unused_clients(house.clock.wall())
+        .await;
+    let (level, text) = match forgotten {
+        Ok(names) if names.is_empty() => return,
+        Ok(names) => {
+            let text = format!(
+                "programs that nobody used are forgotten: {}",
+                names.join(", ")
+            );
+            (Level::Info, text)
+        }
+        Err(error) => (Level::Error, format!("unused programs stay: {error}")),
+    };
+    house.journal.note(level, "oauth", &text);
 }
 
 async fn add(new: Add, house: &House) -> Result<Value, Failure> {
@@ -354,7 +376,8 @@ fn in_json(client: &Client) -> Value {
         "delegated": client.delegated().to_string(),
         "secrets": client.secrets().map(secret).collect::<Vec<_>>(),
         "keys": client.keys().iter().map(key).collect::<Vec<_>>(),
-        "approved": client.status == Status::Active,
+        "approved": client.status == Status::Active && client.is_vetted(),
+        "waiting": client.status == Status::Waiting,
         "registered_by": *client.registered_by, "registered": client.registered.map(rfc3339),
     })
 }

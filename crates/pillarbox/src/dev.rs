@@ -101,6 +101,7 @@ fn read(options: &DevRun) -> Result<Config, Failure> {
         ("domain", text("example.test")),
         ("host", text("localhost")),
         ("tls.mode", text("private")),
+        ("oauth.registration", text("open")),
         ("listen.imap", Raw::List(Vec::new())),
         ("listen.pop", Raw::List(Vec::new())),
         ("listen.submission", Raw::List(Vec::new())),

@@ -289,6 +289,11 @@ fn identity_config(config: &Config, development: bool) -> IdentityConfig {
         Passwords::Account => pillarbox_oauth::Passwords::Account,
         Passwords::Never => pillarbox_oauth::Passwords::Never,
     };
+    settings.registration = match config.registration {
+        config::Registration::Off => pillarbox_oauth::Registration::Off,
+        config::Registration::Approval => pillarbox_oauth::Registration::Approval,
+        config::Registration::Open => pillarbox_oauth::Registration::Open,
+    };
     settings.clients = Client::built_in();
     if development {
         settings.clients = Client::development();

@@ -1,5 +1,5 @@
 //! What a running server does without being asked: tells the store the time, replaces signing keys when their time has come,
-//! removes what outlived its grace, gives the room of bodies nobody refers to back to the disk.
+//! forgets programs that nobody used, removes what outlived its grace, gives the room of bodies nobody refers to back to the disk.
 
 use crate::house::House;
 use crate::journal::Level;
@@ -28,6 +28,7 @@ pub async fn keep(house: Arc<House>) {
         }
         house.store.hear_time(house.clock.wall());
         crate::keys::keep(&house).await;
+        crate::apps::forget_unused(&house).await;
         if Instant::now() < clean_at {
             continue;
         }

@@ -14,6 +14,7 @@ mod dpop;
 mod external;
 mod factor;
 mod limits;
+mod registration;
 mod requests;
 mod rotation;
 mod scram;

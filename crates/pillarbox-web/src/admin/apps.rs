@@ -30,6 +30,8 @@ struct Row {
     registered: Option<When>,
     /// Registered itself, and may not begin yet.
     waiting: bool,
+    /// Registered itself and may begin, and no administrator looked at it.
+    stranger: bool,
     /// Tried out by so many people.
     testers: Option<usize>,
 }
@@ -58,6 +60,7 @@ pub(crate) async fn page(
         registered_by: client.registered_by.to_string(),
         registered: client.registered.map(|at| When::new(at, now)),
         waiting: client.status == Status::Waiting,
+        stranger: client.status == Status::Active && !client.is_vetted(),
         testers: match &client.audience {
             Audience::Everyone => None,
             Audience::Testing(people) => Some(people.len()),

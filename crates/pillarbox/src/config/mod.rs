@@ -41,6 +41,17 @@ pub enum Passwords {
     Never,
 }
 
+/// Whether programs may register themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// No.
+    Off,
+    /// They wait for an administrator.
+    Approval,
+    /// They may begin.
+    Open,
+}
+
 /// A SASL mechanism that can be offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "their names say it")]
@@ -93,6 +104,8 @@ pub struct Config {
     pub imap_per_account: usize,
     /// The issuer's address; empty follows from `host`.
     pub issuer: String,
+    /// See [`Registration`].
+    pub registration: Registration,
     /// Largest message taken, in octets.
     pub message_octets: u64,
     /// Recipients of one message.
@@ -224,6 +237,7 @@ impl Config {
             token: Duration::ZERO,
             imap_per_account: 0,
             issuer: String::new(),
+            registration: Registration::Off,
             message_octets: 0,
             recipients: 0,
             log_format: Format::Text,

@@ -1,7 +1,7 @@
 //! The table of options: each is declared here and nowhere else.
 
 use super::raw::Raw;
-use super::{Config, Passwords, TlsMode};
+use super::{Config, Passwords, Registration, TlsMode};
 use crate::failure::Failure;
 use crate::journal::{Format, Level};
 use crate::listen::{Service, Wanted};
@@ -244,6 +244,21 @@ pub const OPTIONS: &[Spec] = &[
         more: "Tokens name it, and clients check it: keep it once tokens are out.",
         reload: false,
         set: |c, raw| issuer(raw).map(|text| c.issuer = text),
+    },
+    Spec {
+        key: "oauth.registration",
+        default: "\"off\"",
+        help: "whether programs may register themselves: off, approval or open",
+        more: "approval: each waits for pillarbox app approve. open: they may begin, and people are told that nobody looked at them.",
+        reload: false,
+        set: |c, raw| {
+            let kinds = [
+                ("off", Registration::Off),
+                ("approval", Registration::Approval),
+                ("open", Registration::Open),
+            ];
+            raw.choice(&kinds).map(|kind| c.registration = kind)
+        },
     },
     Spec {
         key: "limits.message",
