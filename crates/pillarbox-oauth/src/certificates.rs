@@ -227,7 +227,10 @@ impl Identity {
     }
 
     /// The account a key is registered for.
-    async fn certificate_row(&self, id: &str) -> Result<Option<(AccountId, CertificateRow)>, Refusal> {
+    async fn certificate_row(
+        &self,
+        id: &str,
+    ) -> Result<Option<(AccountId, CertificateRow)>, Refusal> {
         let broken = |fault: IdentityError| Refusal::new(RefusalKind::Temporary, fault.to_string());
         let key = Kind::Certificate.key(id);
         let Some(account) = self.owner(id).await.map_err(broken)? else {

@@ -27,11 +27,12 @@ pub(crate) const METHODS_AND_NONE: &[&str] = &[
     "private_key_jwt",
     "none",
 ];
-/// How assertions may be signed.
+/// How assertions may be signed; Ed25519 has two names since RFC 9864 §2.2.
 pub(crate) const ALGORITHMS: &[&str] = &[
     KeyAlgorithm::RS256.name(),
     KeyAlgorithm::ES256.name(),
     KeyAlgorithm::EdDSA.name(),
+    "Ed25519",
 ];
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;

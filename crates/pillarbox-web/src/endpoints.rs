@@ -9,9 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pillarbox_oauth::{
-    BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, Secret, TokenError,
-};
+use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, Secret, TokenError};
 use serde::Serialize;
 use serde_json::json;
 

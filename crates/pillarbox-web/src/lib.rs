@@ -197,8 +197,14 @@ pub fn router(web: Web) -> Router {
             get(autoconfig::mozilla),
         )
         .route("/mail/config-v1.1.xml", get(autoconfig::mozilla))
-        .route("/autodiscover/autodiscover.xml", post(autodiscover::outlook))
-        .route("/Autodiscover/Autodiscover.xml", post(autodiscover::outlook))
+        .route(
+            "/autodiscover/autodiscover.xml",
+            post(autodiscover::outlook),
+        )
+        .route(
+            "/Autodiscover/Autodiscover.xml",
+            post(autodiscover::outlook),
+        )
         .route("/healthz", get(endpoints::health))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))

@@ -60,9 +60,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         | Command::Config(_)
         | Command::Login(_)
         | Command::Logout(_)
-        | Command::Mail(_) => {
-            Err(Failure::usage("not a command of the running server"))
-        }
+        | Command::Mail(_) => Err(Failure::usage("not a command of the running server")),
     }
 }
 

@@ -207,9 +207,8 @@ async fn a_token_with_enough_life_is_given_without_asking_anybody() {
     let folder = tempfile::tempdir().unwrap();
     let keep = Keep::open(folder.path()).unwrap();
     keep.put(&sign_in("ada@example.org")).unwrap();
-    let at = |seconds: u64| -> Clock {
-        Arc::new(move || UNIX_EPOCH + Duration::from_secs(seconds))
-    };
+    let at =
+        |seconds: u64| -> Clock { Arc::new(move || UNIX_EPOCH + Duration::from_secs(seconds)) };
     let tokens = |seconds| keep.tokens_of("ada@example.org").with_clock(at(seconds));
     let five_minutes_left = tokens(2_000_000_000 - 300).fresh().await.unwrap();
     assert_eq!(five_minutes_left.reveal(), "access-secret");

@@ -384,7 +384,10 @@ async fn discovery_says_so_and_a_key_still_wants_pkce_where_it_was_asked_for() {
                 .contains(&json!("private_key_jwt"))
         );
         let name = format!("{endpoint}_endpoint_auth_signing_alg_values_supported");
-        assert_eq!(metadata[name], json!(["RS256", "ES256", "EdDSA"]));
+        assert_eq!(
+            metadata[name],
+            json!(["RS256", "ES256", "EdDSA", "Ed25519"])
+        );
     }
     let program = program(&house).await;
     let changes = [("client_id", program.id.as_str()), ("redirect_uri", WEB)];

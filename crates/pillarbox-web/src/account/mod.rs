@@ -1,8 +1,8 @@
 //! The pages of a person's own account: what is in it, who may use it, and how to end that.
 
 mod activity;
-mod apple;
 mod app_passwords;
+mod apple;
 mod apps;
 mod overview;
 mod sessions;
