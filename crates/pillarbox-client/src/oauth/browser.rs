@@ -209,7 +209,7 @@ async fn serve(mut stream: TcpStream, redirect: String, visits: mpsc::Sender<Vis
             let page = ending.page();
             format!(
                 "HTTP/1.1 {}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
-                 Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+                 Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
                  form-action 'none'; frame-ancestors 'none'\r\nReferrer-Policy: no-referrer\r\n\
                  X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n{page}",
                 ending.status(),

@@ -15,9 +15,9 @@ pub(super) enum Ending {
 }
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--paper:#f4f5f8;--card:#fff;--ink:#1c2333;--soft:#596175;--line:#dde1ea;--mark:#1b7f4b;--back:#e3f4ea}\
+:root{color-scheme:light dark;--paper:#f4f3f0;--card:#fff;--ink:#1c1e21;--soft:#5a5f66;--line:#d9d7d1;--mark:#1b7f4b;--back:#e3f4ea}\
 .no{--mark:#9a5b00;--back:#fbf0dc}\
-@media(prefers-color-scheme:dark){:root{--paper:#12151d;--card:#1b202b;--ink:#eceff6;--soft:#a7b0c3;--line:#303848;--mark:#6fd39c;--back:#17392a}\
+@media(prefers-color-scheme:dark){:root{--paper:#131518;--card:#1c1f23;--ink:#eceef0;--soft:#a7adb5;--line:#343940;--mark:#6fd39c;--back:#17392a}\
 .no{--mark:#f0bd6a;--back:#3a2c12}}\
 *{box-sizing:border-box}\
 body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}\
@@ -56,8 +56,8 @@ impl Ending {
         };
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>{STYLE}</style>\n\
-             </head>\n<body>\n<main class=\"{class}\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n<link rel=\"icon\" href=\"data:,\">\n\
+             <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main class=\"{class}\">\n\
              <svg viewBox=\"0 0 24 24\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"3\" stroke-linecap=\"round\" \
              stroke-linejoin=\"round\" aria-hidden=\"true\"><path d=\"{mark}\"/></svg>\n\
              <h1>{title}</h1>\n<p>{text}</p>\n<p>You can close this window.</p>\n</main>\n</body>\n</html>\n"
