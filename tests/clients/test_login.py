@@ -311,11 +311,52 @@ def test_watch_tells_of_mail_and_goes_on_after_the_hour(own_server, tmp_path, go
     bob.deliver(message("a@b.test", bob.address, "Third one"))
     eventually(lambda: "Third one" in said(), what="the message after the hour")
     assert [line[7:] for line in said().splitlines()[2:]] == ["the session ended; signed in again", "new  Third one   a@b.test"]
+    # the token that had ended was not even tried
+    assert "refused" not in server.folder.joinpath("log.txt").read_text()
     assert user.kept(bob)["access_token"] != before
     # and so is the token for other programs, at once
     assert user.good("token", "--for", bob.address).strip() == user.kept(bob)["access_token"]
     process.send_signal(signal.SIGINT)
     assert process.wait(DEADLINE) == -signal.SIGINT
+
+
+def test_the_hour_that_takes_a_second(own_server, tmp_path, going):
+    """Minute 4, as it is typed."""
+    server = own_server()
+    user, ada = User(server, tmp_path), server.ada()
+    user.login(ada)
+    process, said = user.start("mail", "watch")
+    going.append(process)
+    eventually(lambda: "Watching" in said(), what="the session")
+    assert len(user.good("token", ada.address, "--lifetime", "60s").split()) == 1
+    expired = user.good("token", ada.address, "--expired")
+    inspected = user.run("token", "inspect", stdin=expired)
+    assert inspected.returncode == 1
+    moved = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "THEN", user.good("clock", "advance", "1h"))
+    assert moved == "The clock is now THEN, one hour ahead. 1 mail session ended.\n"
+    eventually(lambda: "signed in again" in said(), what="the next session")
+    assert user.run("fault", "set", "imap.login", "overquota", "--times", "1").returncode == 0
+    refused = user.run("mail", "list")
+    assert refused.returncode == 1 and "OVERQUOTA" in refused.stderr
+    assert user.run("fault", "set", "oauth.refresh", "revoked").returncode == 0
+    user.age(ada)
+    over = user.run("token", "--for", ada.address)
+    assert over.returncode == 1 and f"Sign in again: pillarbox login {ada.address}" in over.stderr
+    assert user.run("fault", "clear").returncode == 0
+    assert user.good("mail", "list") == ""
+    other = server.person().token()
+    import imaplib
+    box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    with pytest.raises(imaplib.IMAP4.error):
+        box.authenticate("XOAUTH2", lambda _: f"user={ada.address}\1auth=Bearer {other}\1\1".encode())
+    session = re.findall(r"imap  (\w+)  .*refused.*belongs to", eventually(lambda: (text := server.folder.joinpath("log.txt").read_text()).count("belongs to") and text, what="the log"))[-1]
+    why = masked(user.good("why", session))
+    assert re.fullmatch(
+        rf"{session}  IMAP from (127\.0\.0\.1|::1), HH:MM:\d\d\n"
+        r"      offered   XOAUTH2 for ada@example\.test\n"
+        r"      refused   the token belongs to person@example\.test\n"
+        r"      told      NO \[AUTHENTICATIONFAILED\] Invalid credentials \(Failure\)\n"
+        r"(      ended     .*\n)?", why), why
 
 
 def test_the_discovery_document_says_where_the_mail_is(server):

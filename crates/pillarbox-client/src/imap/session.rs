@@ -486,7 +486,7 @@ impl std::fmt::Debug for Session {
 fn refusal(mechanism: Mechanism, status: Status, challenge: Option<String>) -> Refusal {
     let temporary = matches!(
         status.code,
-        Some(Code::Unavailable | Code::InUse | Code::Limit | Code::ServerBug)
+        Some(Code::Unavailable | Code::InUse | Code::Limit | Code::OverQuota | Code::ServerBug)
     );
     Refusal {
         mechanism,

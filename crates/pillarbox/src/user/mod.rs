@@ -19,7 +19,8 @@ use crate::failure::Failure;
 use failure::refused;
 use pillarbox_client::oauth::{Clock, Keep, system_clock};
 use serde::Deserialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use url::Url;
 
@@ -58,17 +59,26 @@ fn keep() -> Result<Keep, Failure> {
 }
 
 /// The clock by which an issuer's tokens end: the system's, unless it is a development server of this machine, whose
-/// clock can be moved. Without it a token that has ended there would look good here.
+/// clock can be moved at any time. Without it a token that has ended there would look good here.
 fn clock_of(issuer: &str, server: &Where<'_>) -> Clock {
     let here = Url::parse(issuer).is_ok_and(|url| pillarbox_oauth::is_loopback(&url));
-    let nearby = here.then(|| Nearby::find(server).ok()).flatten();
-    match nearby.filter(|nearby| nearby.issuer == issuer) {
-        None => system_clock(),
-        Some(nearby) => {
-            let ahead = Duration::from_millis(nearby.ahead);
-            std::sync::Arc::new(move || SystemTime::now() + ahead)
-        }
+    if !here {
+        return system_clock();
     }
+    let issuer = issuer.to_owned();
+    let admin = server.admin.map(Path::to_owned);
+    let config = server.config.map(Path::to_owned);
+    Arc::new(move || {
+        let server = Where {
+            admin: admin.as_deref(),
+            config: config.as_deref(),
+        };
+        // One that does not run any more has no time of its own.
+        let nearby = Nearby::find(&server).ok();
+        let nearby = nearby.filter(|nearby| nearby.issuer == issuer);
+        let ahead = nearby.map_or(0, |nearby| nearby.ahead);
+        SystemTime::now() + Duration::from_millis(ahead)
+    })
 }
 
 /// `pillarbox token --for ADDRESS`: the token, a newline, nothing else.
