@@ -300,6 +300,7 @@ struct Inner {
     standings: standing::Standings,
     trail: activity::Trail,
     revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
+    ended_clients: broadcast::Sender<Arc<str>>,
 }
 
 /// Revocations a receiver may be behind before it loses some.
@@ -348,6 +349,7 @@ impl Identity {
             standings: standing::Standings::default(),
             trail: activity::Trail::default(),
             revocations: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
+            ended_clients: broadcast::Sender::new(REVOCATIONS_WAITING_MAX),
         };
         let identity = Self {
             inner: Arc::new(inner),
@@ -370,6 +372,12 @@ impl Identity {
     /// What was revoked, told after the commit; None is the whole account. Whoever lags must look at all sessions anew.
     pub fn revocations(&self) -> broadcast::Receiver<(AccountId, Option<Credential>)> {
         self.inner.revocations.subscribe()
+    }
+
+    /// Clients that are no longer registered, by their ids: what they were allowed has ended for everybody. Told after the
+    /// commit; whoever lags must look at all sessions anew.
+    pub fn ended_clients(&self) -> broadcast::Receiver<Arc<str>> {
+        self.inner.ended_clients.subscribe()
     }
 
     /// After the commit: nothing cached may say otherwise any more, and live sessions are to end.

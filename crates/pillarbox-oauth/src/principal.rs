@@ -25,6 +25,18 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// What it belongs to: of a token the grant, else itself.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        match self {
+            Self::Grant { grant, .. } => Self::Grant {
+                grant: Arc::clone(grant),
+                token: None,
+            },
+            other => other.clone(),
+        }
+    }
+
     /// Whether ending `other` ends this: the same, or the grant this token belongs to.
     pub fn is_covered_by(&self, other: &Self) -> bool {
         match (self, other) {
@@ -77,13 +89,15 @@ pub struct Principal {
     pub(crate) rights: Rights,
 }
 
-/// How a principal's rights differ from the usual ones.
-#[derive(Clone, Copy, Debug, Default)]
+/// How a principal's rights differ from the usual ones, and by whom it has them.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rights {
     pub read_only: bool,
     /// When the person signed in, in a web session.
     pub signed_in: Option<Millis>,
     pub sees_hidden: bool,
+    /// The OAuth client, by its id.
+    pub client: Option<Arc<str>>,
 }
 
 impl Principal {
@@ -102,6 +116,10 @@ impl Principal {
     /// The OAuth client's, app password's or certificate's name, for people.
     pub fn app(&self) -> Option<&Arc<str>> {
         self.app.as_ref()
+    }
+    /// The id of the OAuth client whose token it was.
+    pub fn client(&self) -> Option<&Arc<str>> {
+        self.rights.client.as_ref()
     }
     /// Whether it may change anything. If not, IMAP opens mailboxes read-only and POP removes nothing.
     pub fn may_write(&self) -> bool {

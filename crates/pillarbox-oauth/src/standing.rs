@@ -262,6 +262,7 @@ impl Identity {
                 read_only: access == Access::Read,
                 signed_in: None,
                 sees_hidden: service == Service::Imap && scopes.has(Scope::ImapAdmin),
+                client: Some(claims.client_id.as_str().into()),
             },
         })
     }

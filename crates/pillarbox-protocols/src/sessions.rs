@@ -6,7 +6,8 @@
 use crate::conversation::News;
 use pillarbox_oauth::{Credential, Principal};
 use pillarbox_store::mail::{AccountId, Millis, Version};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -25,6 +26,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Imap, Self::Pop3, Self::Submission, Self::Incoming];
+
     /// The short name used in the log.
     pub fn name(self) -> &'static str {
         match self {
@@ -54,14 +58,20 @@ pub enum Which {
     Credential(AccountId, Credential),
     /// Every session that an access token opened.
     Tokens,
+    /// The sessions that one OAuth client opened, whoever's they are.
+    Client(Arc<str>),
     /// The session with this token (the one shown in greetings and the log).
     Session(String),
+    /// Every session that is signed in.
+    SignedIn,
 }
 
 impl Which {
     fn means(&self, session: &Session) -> bool {
         match (self, &session.signed_in) {
             (Self::Session(token), _) => session.token == *token,
+            (Self::SignedIn, signed_in) => signed_in.is_some(),
+            (Self::Client(client), Some((who, _))) => who.client() == Some(client),
             (Self::Account(id), Some((who, _))) => who.account() == id,
             (Self::Tokens, Some((who, _))) => {
                 matches!(who.credential(), Credential::Grant { .. })
@@ -107,8 +117,9 @@ struct Inner {
 struct Live {
     next: u64,
     entries: HashMap<u64, Entry>,
-    /// The signed-in ones by account, so that a sign-in among many sessions looks only at its own.
-    of_account: HashMap<AccountId, Vec<u64>>,
+    indexes: Indexes,
+    /// Entries looked at to find those that are meant: what a revocation costs among many sessions.
+    looked_at: u64,
     /// The latest revocations, oldest first, and how many there were in all: a credential that was checked before one of
     /// them and takes its seat after it would otherwise be missed.
     revoked: VecDeque<Which>,
@@ -116,12 +127,101 @@ struct Live {
     stopping: bool,
 }
 
+/// Sessions by what may be said of many of them. Whoever looks for some among ten thousand looks at those only.
+#[derive(Default)]
+struct Indexes {
+    token: Index<Arc<str>>,
+    account: Index<(AccountId, Protocol)>,
+    credential: Index<(AccountId, Credential)>,
+    client: Index<Arc<str>>,
+}
+
+impl Indexes {
+    fn sign_in(&mut self, key: u64, protocol: Protocol, who: &Principal) {
+        let account = who.account();
+        self.account.add((account.clone(), protocol), key);
+        let credential = who.credential().whole();
+        self.credential.add((account.clone(), credential), key);
+        if let Some(client) = who.client() {
+            self.client.add(Arc::clone(client), key);
+        }
+    }
+
+    fn leave(&mut self, key: u64, session: &Session) {
+        self.token.remove(&session.token.as_str().into(), key);
+        let Some((who, _)) = &session.signed_in else {
+            return;
+        };
+        let account = who.account();
+        let of_protocol = (account.clone(), session.protocol);
+        self.account.remove(&of_protocol, key);
+        let credential = (account.clone(), who.credential().whole());
+        self.credential.remove(&credential, key);
+        if let Some(client) = who.client() {
+            self.client.remove(client, key);
+        }
+    }
+
+    /// The sessions among which are all that are meant; None is to look at every one.
+    fn find(&self, which: &Which) -> Option<Vec<u64>> {
+        Some(match which {
+            Which::Session(token) => self.token.get(&token.as_str().into()),
+            Which::Account(account) => {
+                let of = |protocol| self.account.get(&(account.clone(), protocol));
+                Protocol::ALL.into_iter().flat_map(of).collect()
+            }
+            Which::Credential(account, credential) => {
+                let whole = (account.clone(), credential.whole());
+                self.credential.get(&whole)
+            }
+            Which::Client(client) => self.client.get(client),
+            Which::SignedIn | Which::Tokens => return None,
+        })
+    }
+}
+
+struct Index<K>(HashMap<K, BTreeSet<u64>>);
+
+impl<K> Default for Index<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash> Index<K> {
+    fn add(&mut self, of: K, key: u64) {
+        self.0.entry(of).or_default().insert(key);
+    }
+
+    fn remove(&mut self, of: &K, key: u64) {
+        if let Some(keys) = self.0.get_mut(of) {
+            keys.remove(&key);
+            if keys.is_empty() {
+                self.0.remove(of);
+            }
+        }
+    }
+
+    fn count(&self, of: &K) -> usize {
+        self.0.get(of).map_or(0, BTreeSet::len)
+    }
+
+    fn get(&self, of: &K) -> Vec<u64> {
+        self.0.get(of).into_iter().flatten().copied().collect()
+    }
+}
+
 impl Live {
-    fn tell(&self, end: End, wanted: impl Fn(&Session) -> bool) -> usize {
+    fn tell(&mut self, which: &Which) -> usize {
+        let found = self.indexes.find(which);
+        let found = found.unwrap_or_else(|| self.entries.keys().copied().collect());
+        self.looked_at += found.len() as u64;
         let mut told = 0;
-        for entry in self.entries.values().filter(|entry| wanted(&entry.session)) {
-            entry.end.send_replace(Some(end));
-            told += 1;
+        for entry in found.iter().filter_map(|key| self.entries.get(key)) {
+            if which.means(&entry.session) {
+                entry.end.send_replace(Some(End::Revoked));
+                told += 1;
+            }
         }
         told
     }
@@ -168,6 +268,7 @@ impl Registry {
             program: None,
             signed_in: None,
         };
+        live.indexes.token.add(token.into(), key);
         live.entries.insert(key, Entry { session, end });
         Seat {
             registry: self.clone(),
@@ -187,14 +288,31 @@ impl Registry {
         }
         live.revoked.push_back(which.clone());
         live.revocations += 1;
-        live.tell(End::Revoked, |session| which.means(session))
+        live.tell(which)
     }
 
     /// Tells every session, present and future, that the server stops.
     pub fn shut_down(&self) -> usize {
         let mut live = self.live();
         live.stopping = true;
-        live.tell(End::Shutdown, |_| true)
+        for entry in live.entries.values() {
+            entry.end.send_replace(Some(End::Shutdown));
+        }
+        live.entries.len()
+    }
+
+    /// The live session with this token.
+    pub fn session(&self, token: &str) -> Option<Session> {
+        let live = self.live();
+        let keys = live.indexes.token.get(&token.into());
+        let mut entries = keys.iter().filter_map(|key| live.entries.get(key));
+        entries.next().map(|entry| entry.session.clone())
+    }
+
+    /// How many entries all revocations together have looked at: clocks cannot show in a test what it costs to find some
+    /// sessions among thousands, counts can.
+    pub fn looked_at(&self) -> u64 {
+        self.live().looked_at
     }
 
     /// All live sessions, oldest first.
@@ -249,19 +367,14 @@ impl Seat {
     ) -> Result<(), TooMany> {
         let mut live = self.registry.live();
         let protocol = live.entries.get(&self.key).ok_or(TooMany)?.session.protocol;
-        let theirs = live.of_account.get(who.account()).into_iter().flatten();
-        let theirs = theirs.filter(|key| {
-            live.entries
-                .get(key)
-                .is_some_and(|entry| entry.session.protocol == protocol)
-        });
-        if limit.is_some_and(|limit| theirs.count() >= limit) {
+        let theirs = live
+            .indexes
+            .account
+            .count(&(who.account().clone(), protocol));
+        if limit.is_some_and(|limit| theirs >= limit) {
             return Err(TooMany);
         }
-        live.of_account
-            .entry(who.account().clone())
-            .or_default()
-            .push(self.key);
+        live.indexes.sign_in(self.key, protocol, who);
         let Some(entry) = live.entries.get_mut(&self.key) else {
             return Err(TooMany);
         };
@@ -328,15 +441,7 @@ impl Drop for Seat {
         let Some(entry) = live.entries.remove(&self.key) else {
             return;
         };
-        let Some((who, _)) = entry.session.signed_in else {
-            return;
-        };
-        if let Some(keys) = live.of_account.get_mut(who.account()) {
-            keys.retain(|key| *key != self.key);
-            if keys.is_empty() {
-                live.of_account.remove(who.account());
-            }
-        }
+        live.indexes.leave(self.key, &entry.session);
     }
 }
 

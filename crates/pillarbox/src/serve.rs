@@ -361,22 +361,19 @@ async fn people(
 /// Ends live sessions whose authority was revoked, at once.
 async fn end_revoked(house: Arc<House>) {
     let mut revocations = house.identity.revocations();
+    let mut clients = house.identity.ended_clients();
     loop {
-        let which = match revocations.recv().await {
-            Ok((account, None)) => Which::Account(account),
-            Ok((account, Some(credential))) => Which::Credential(account, credential),
-            Err(RecvError::Lagged(_)) => {
-                // Which ones is no longer known: everybody signs in again, and only the rightful succeed.
-                for session in house
-                    .registry
-                    .list()
-                    .iter()
-                    .filter(|session| session.signed_in.is_some())
-                {
-                    house.registry.end(&Which::Session(session.token.clone()));
-                }
-                continue;
-            }
+        let revoked = tokio::select! {
+            revoked = revocations.recv() => revoked.map(|revoked| match revoked {
+                (account, None) => Which::Account(account),
+                (account, Some(credential)) => Which::Credential(account, credential),
+            }),
+            client = clients.recv() => client.map(Which::Client),
+        };
+        let which = match revoked {
+            Ok(which) => which,
+            // Which ones is no longer known: everybody signs in again, and only the rightful succeed.
+            Err(RecvError::Lagged(_)) => Which::SignedIn,
             Err(RecvError::Closed) => return,
         };
         house.registry.end(&which);

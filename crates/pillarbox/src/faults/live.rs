@@ -182,9 +182,8 @@ impl Faults {
 
     /// The address a mail session is signed in to.
     pub fn signed_in(&self, session: &str) -> Option<String> {
-        let live = self.0.registry.list();
-        let session = live.iter().find(|live| live.token == session)?;
-        let (who, _) = session.signed_in.as_ref()?;
+        let session = self.0.registry.session(session)?;
+        let (who, _) = session.signed_in?;
         Some(who.address().to_string())
     }
 
