@@ -62,6 +62,20 @@ pub enum Deed {
     Resumed,
     /// Sessions were ended by hand.
     SessionsEnded,
+    /// The account was made by an administrator.
+    Made,
+    /// An account was removed; [`Act::detail`] is its address. In the trail of the server.
+    AccountRemoved,
+    /// A program was registered. In the trail of the server, as those that follow.
+    AppRegistered,
+    /// A program that registered itself may begin.
+    AppApproved,
+    /// What a service account may do in everybody's name was said anew; [`Act::detail`] are the scopes.
+    AppDelegated,
+    /// A program was given another secret.
+    AppSecretRotated,
+    /// A program was removed, and what people allowed it has ended.
+    AppRemoved,
     /// Something else about how one signs in changed; [`Act::detail`] says what.
     Changed,
 }
@@ -244,7 +258,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn take(&mut self, act: Act) -> bool {
+    fn take(&mut self, act: Act, most: usize) -> bool {
         if let Some(id) = act.credential.as_ref().and_then(use_id)
             && act.deed == Deed::SignedIn
             && (self.uses.len() < WAITING_ENTRIES_MAX || self.uses.contains_key(&id))
@@ -252,14 +266,14 @@ impl Waiting {
             let (at, peer, service) = (act.at, act.peer, act.service);
             self.uses.insert(id, LastUse { at, peer, service });
         }
-        self.add(Activity::new(act))
+        self.add(Activity::new(act), most)
     }
 
-    fn add(&mut self, entry: Activity) -> bool {
+    fn add(&mut self, entry: Activity, most: usize) -> bool {
         if self.entries.iter_mut().rev().any(|old| old.takes(&entry)) {
             return true;
         }
-        let room = self.entries.len() < WAITING_ENTRIES_MAX;
+        let room = self.entries.len() < most;
         if room {
             self.entries.push(entry);
         }
@@ -268,7 +282,7 @@ impl Waiting {
 
     fn join(&mut self, other: Self) {
         for entry in other.entries {
-            self.add(entry);
+            self.add(entry, usize::MAX); // both were bounded
         }
         self.uses.extend(other.uses);
     }
@@ -287,9 +301,16 @@ impl Trail {
     }
 
     fn push(&self, whose: Whose, act: Act) {
+        // Nobody but administrators fills the trail of the server.
+        let (ours, most) = match &whose {
+            Whose::Account(account) if crate::changes::is_server(account) => {
+                (true, usize::from(ACTIVITY_MAX))
+            }
+            _ => (false, WAITING_ENTRIES_MAX),
+        };
         let mut waiting = self.waiting();
-        let full = waiting.len() >= WAITING_NAMES_MAX && !waiting.contains_key(&whose);
-        if full || !waiting.entry(whose).or_default().take(act) {
+        let full = !ours && waiting.len() >= WAITING_NAMES_MAX && !waiting.contains_key(&whose);
+        if full || !waiting.entry(whose).or_default().take(act, most) {
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -306,12 +327,28 @@ struct Head {
 impl Identity {
     /// Records something of an account. Never waits.
     pub fn record(&self, account: &AccountId, act: Act) {
-        let peer = act.peer.or(self.peer);
-        let act = act.from(peer);
         // System accounts are nobody's.
         if !account.0.contains('/') {
-            self.inner.trail.push(Whose::Account(account.clone()), act);
+            self.push(account, act);
         }
+    }
+
+    /// Records something of an account or of the server, with who does it.
+    pub(crate) fn push(&self, account: &AccountId, act: Act) {
+        let peer = act.peer.or(self.peer);
+        let mut act = act.from(peer);
+        if let Some(acting) = &self.acting {
+            act.detail = Some(match act.detail {
+                // Who did it must not be cut off by what was done.
+                Some(detail) => {
+                    let room = TEXT_CHARS_MAX.saturating_sub(acting.chars().count() + 2);
+                    let detail: String = detail.chars().take(room).collect();
+                    format!("{detail}, {acting}").into()
+                }
+                None => Arc::clone(acting),
+            });
+        }
+        self.inner.trail.push(Whose::Account(account.clone()), act);
     }
 
     /// Records something under a user name as offered, which may be nobody's: then it is dropped later. Never waits.
@@ -428,6 +465,30 @@ impl Identity {
         limit: usize,
         now: Millis,
     ) -> Result<Vec<Activity>> {
+        let address = self.inner.store.account(account).address().await?;
+        let user = Whose::User(cut(&address.to_ascii_lowercase()));
+        let names = [Whose::Account(account.clone()), user];
+        self.trail(account, &names, limit, now).await
+    }
+
+    /// The newest entries of the server's trail, newest first.
+    pub(crate) async fn trail_of_server(
+        &self,
+        server: &AccountId,
+        limit: usize,
+        now: Millis,
+    ) -> Result<Vec<Activity>> {
+        let names = [Whose::Account(server.clone())];
+        self.trail(server, &names, limit, now).await
+    }
+
+    async fn trail(
+        &self,
+        account: &AccountId,
+        names: &[Whose],
+        limit: usize,
+        now: Millis,
+    ) -> Result<Vec<Activity>> {
         let handle = self.inner.store.account(account);
         let rows = handle
             .scan(&Kind::Activity.all(), usize::from(ACTIVITY_MAX))
@@ -438,14 +499,13 @@ impl Identity {
             waiting.entries.push(entry);
         }
         waiting.entries.sort_by_key(|entry: &Activity| entry.at);
-        self.with_waiting(account, |found| {
+        self.with_waiting(names, |found| {
             for entry in &found.entries {
                 if !waiting.entries.iter_mut().rev().any(|old| old.takes(entry)) {
                     waiting.entries.push(entry.clone());
                 }
             }
-        })
-        .await?;
+        });
         let mut entries = waiting.entries;
         entries.retain(|entry| entry.at > now.saturating_sub(ACTIVITY_MS));
         entries.reverse(); // of one moment, the later one first
@@ -464,26 +524,21 @@ impl Identity {
         let read =
             |(key, row): &(_, _)| Some((rows::id_of(bytes(key)), rows::decode(bytes(row)).ok()?));
         let mut uses: HashMap<String, LastUse> = rows.iter().filter_map(read).collect();
-        self.with_waiting(account, |found| uses.extend(found.uses.clone()))
-            .await?;
+        let address = handle.address().await?;
+        let user = Whose::User(cut(&address.to_ascii_lowercase()));
+        let names = [Whose::Account(account.clone()), user];
+        self.with_waiting(&names, |found| uses.extend(found.uses.clone()));
         Ok(LastUses(uses))
     }
 
     /// Shows `look` what waits for an account, under its id and its address.
-    async fn with_waiting(
-        &self,
-        account: &AccountId,
-        mut look: impl FnMut(&Waiting),
-    ) -> Result<()> {
-        let address = self.inner.store.account(account).address().await?;
+    fn with_waiting(&self, names: &[Whose], mut look: impl FnMut(&Waiting)) {
         let waiting = self.inner.trail.waiting();
-        let user = Whose::User(cut(&address.to_ascii_lowercase()));
-        for whose in [Whose::Account(account.clone()), user] {
-            if let Some(found) = waiting.get(&whose) {
+        for whose in names {
+            if let Some(found) = waiting.get(whose) {
                 look(found);
             }
         }
-        Ok(())
     }
 }
 

@@ -1,16 +1,62 @@
-//! Who may look after the server on the web: a flag of the person, one row of the account.
+//! Who may look after the server: on the web a flag of the person, one row of the account; by the administration API a
+//! service account with a token of its own.
 
 use crate::rows::{self, Kind};
-use crate::{Act, Deed, Identity, IdentityError, Result};
+use crate::server::{ErrorCode, TokenError};
+use crate::{Act, Client, Deed, Identity, IdentityError, RefusalKind, Result};
 use pillarbox_store::mail::{AccountId, Millis, Rows};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 #[derive(Serialize, Deserialize)]
 struct RoleRow {
     administrator: bool,
 }
 
+/// Why a token administrates nothing.
+#[derive(Clone, Debug)]
+pub struct NotAdministrator {
+    /// What its holder is told (RFC 6750 §3.1).
+    pub error: TokenError,
+    /// The true cause, for the log.
+    pub cause: String,
+}
+
 impl Identity {
+    /// The client that administrates with this token, or what the API answers: `invalid_token`, or `insufficient_scope` for
+    /// a good token of something else.
+    ///
+    /// # Errors
+    /// [`NotAdministrator`].
+    pub async fn administration(
+        &self,
+        token: &str,
+        now: Millis,
+    ) -> Result<Arc<Client>, NotAdministrator> {
+        let refusal = match self.administrator(token, now).await {
+            Ok(client) => return Ok(client),
+            Err(refusal) => refusal,
+        };
+        let (code, text) = match refusal.kind {
+            RefusalKind::Temporary => (
+                ErrorCode::TemporarilyUnavailable,
+                "The server failed. Try again.",
+            ),
+            _ if self.live_claims(token, now).await.is_ok() => (
+                ErrorCode::InsufficientScope,
+                "The token is for a mailbox, not for administration: scope pillarbox:admin is needed.",
+            ),
+            _ => (
+                ErrorCode::InvalidToken,
+                "The token is not good for administration, or no longer.",
+            ),
+        };
+        Err(NotAdministrator {
+            error: TokenError::new(code, text),
+            cause: refusal.cause,
+        })
+    }
+
     /// Makes a person an administrator, or no longer one.
     ///
     /// # Errors

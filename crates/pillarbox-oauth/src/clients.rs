@@ -8,7 +8,7 @@ use crate::assertion::VerifyKey;
 use crate::client::{Audience, Client, ClientKind, Redirect, Status};
 use crate::grants::{end_grant, millis};
 use crate::rows::{self, ClientRow, GrantRow, Kind, SecretRow};
-use crate::{Identity, IdentityError, Result, Scopes, Secret, opaque};
+use crate::{Act, Deed, Identity, IdentityError, Result, Scopes, Secret, opaque};
 use pillarbox_store::mail::{Account, AccountId, Millis, Rows, Store, Version};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -75,6 +75,17 @@ impl NewClient {
             status: Status::Active,
         }
     }
+}
+
+/// What of a [`NewClient`] somebody filled in wrongly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the field of its name
+pub enum ClientField {
+    Name,
+    Kind,
+    Redirects,
+    Testers,
+    Delegated,
 }
 
 /// All clients: those of the configuration, and the rows.
@@ -203,6 +214,8 @@ impl Identity {
             rows::write(rows, &key, &row)
         };
         self.client_rows().update(&[&all], add).await?;
+        let act = Act::new(Deed::AppRegistered, now).detail(format!("as {id}"));
+        self.record_change(act.app(Arc::clone(&client.name)));
         Ok((client, secret))
     }
 
@@ -233,6 +246,8 @@ impl Identity {
             Ok(())
         })
         .await?;
+        self.know_clients().await?;
+        self.record_change(Act::new(Deed::AppSecretRotated, now).app(self.app_name(id)));
         Ok(secret)
     }
 
@@ -270,6 +285,8 @@ impl Identity {
     pub async fn remove_client(&self, id: &str, now: Millis) -> Result<usize> {
         let key = Kind::Client.key(id);
         let prefix = key.clone();
+        self.know_clients().await?;
+        let name = self.app_name(id);
         let remove = move |rows: &mut Rows| {
             if rows.get(&key).is_none() {
                 return Err(IdentityError::NoSuch("registered client"));
@@ -278,6 +295,7 @@ impl Identity {
             Ok(())
         };
         self.client_rows().update(&[&prefix], remove).await?;
+        self.record_change(Act::new(Deed::AppRemoved, now).app(name));
         self.know_clients().await?;
         // From here on none of its tokens opens anything, so sessions are told before thousands of rows are written.
         let _ = self.inner.ended_clients.send(id.into());
@@ -400,49 +418,59 @@ fn is_unseen(letter: char) -> bool {
         | '\u{e0000}'..='\u{10ffff}')
 }
 
+impl NewClient {
+    /// What cannot be registered so, and why, in words for whoever filled it in.
+    pub fn fault(&self) -> Option<(ClientField, IdentityError)> {
+        use ClientField::{Delegated, Kind, Name, Redirects, Testers};
+        let name = self.name.trim();
+        if name.is_empty()
+            || name.chars().count() > NAME_CHARS_MAX
+            || name
+                .chars()
+                .any(|letter| letter.is_control() || is_unseen(letter))
+        {
+            let text =
+                format!("a name has 1 to {NAME_CHARS_MAX} characters, all of them to be seen");
+            return Some((Name, bad(text)));
+        }
+        if self.kind == ClientKind::Web && !self.confidential && self.keys.is_empty() {
+            let text = "a program on a server proves itself with a secret or a key; one that cannot keep it is native";
+            return Some((Kind, bad(text)));
+        }
+        let needs_redirect = matches!(self.kind, ClientKind::Native | ClientKind::Web);
+        if needs_redirect == self.redirects.is_empty() {
+            let text = match needs_redirect {
+                true => "a redirect address is missing",
+                false => {
+                    "this kind of program has no redirect addresses: no browser comes back to it"
+                }
+            };
+            return Some((Redirects, bad(text)));
+        }
+        if self.redirects.len() > REDIRECTS_MAX {
+            return Some((Redirects, IdentityError::TooMany("redirect addresses")));
+        }
+        for text in &self.redirects {
+            if let Err(why) = read_redirect(self.kind, text) {
+                return Some((Redirects, bad(format!("redirect address {text:?}: {why}"))));
+            }
+        }
+        let service = self.kind == ClientKind::Service;
+        if !service && !self.delegated.is_empty() {
+            let text = "delegation is for service accounts";
+            return Some((Delegated, bad(text)));
+        }
+        let testers = self.testers.as_ref().map_or(0, Vec::len);
+        (testers > TESTERS_MAX).then_some((Testers, IdentityError::TooMany("testers")))
+    }
+}
+
 /// What is asked for, as a row without secrets.
 pub(crate) fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
+    if let Some((_, fault)) = new.fault() {
+        return Err(fault);
+    }
     let name = new.name.trim();
-    if name.is_empty()
-        || name.chars().count() > NAME_CHARS_MAX
-        || name
-            .chars()
-            .any(|letter| letter.is_control() || is_unseen(letter))
-    {
-        return Err(bad(format!(
-            "a name has 1 to {NAME_CHARS_MAX} characters, all of them to be seen"
-        )));
-    }
-    if new.kind == ClientKind::Web && !new.confidential && new.keys.is_empty() {
-        return Err(bad(
-            "a program on a server proves itself with a secret or a key; one that cannot keep it is native",
-        ));
-    }
-    let needs_redirect = matches!(new.kind, ClientKind::Native | ClientKind::Web);
-    if needs_redirect == new.redirects.is_empty() {
-        return Err(bad(match needs_redirect {
-            true => "a redirect address is missing",
-            false => "this kind of program has no redirect addresses: no browser comes back to it",
-        }));
-    }
-    if new.redirects.len() > REDIRECTS_MAX {
-        return Err(IdentityError::TooMany("redirect addresses"));
-    }
-    for text in &new.redirects {
-        read_redirect(new.kind, text)
-            .map_err(|why| bad(format!("redirect address {text:?}: {why}")))?;
-    }
-    let service = new.kind == ClientKind::Service;
-    if !service && !new.delegated.is_empty() {
-        return Err(bad("delegation is for service accounts"));
-    }
-    if new
-        .testers
-        .as_ref()
-        .is_some_and(|testers| testers.len() > TESTERS_MAX)
-    {
-        return Err(IdentityError::TooMany("testers"));
-    }
     Ok(ClientRow {
         name: name.to_owned(),
         kind: new.kind,

@@ -10,11 +10,13 @@ mod attempts;
 mod authorize;
 mod certificate;
 mod certificates;
+mod changes;
 mod client;
 mod client_auth;
 mod clients;
 mod device;
 mod dpop;
+mod enrol;
 mod external;
 mod factor;
 mod grants;
@@ -43,13 +45,15 @@ mod words;
 mod work;
 
 pub use activity::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Deed, LastUse, LastUses};
+pub use administrators::NotAdministrator;
 pub use assertion::{KeyAlgorithm, VerifyKey};
 pub use certificate::ClientCertificate;
 pub use certificates::CertificateKey;
 pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
-pub use clients::NewClient;
+pub use clients::{ClientField, NewClient};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use dpop::{Confirmation, Proof};
+pub use enrol::Enrolled;
 pub use external::{
     EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalProvider,
     ExternalRefusal, ExternalRequest, Fetch, Fetching, Shows, WhyNot,
@@ -281,6 +285,8 @@ pub struct Identity {
     peer: Option<IpAddr>,
     /// What this request was signed with.
     proof: Option<Arc<Proof>>,
+    /// Who acts on others, in words for their audit trails.
+    acting: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -355,6 +361,7 @@ impl Identity {
             inner: Arc::new(inner),
             peer: None,
             proof: None,
+            acting: None,
         };
         identity.know_clients().await?;
         Ok(identity)
@@ -365,6 +372,16 @@ impl Identity {
     pub fn from_peer(&self, peer: IpAddr) -> Self {
         Self {
             peer: Some(peer),
+            ..self.clone()
+        }
+    }
+
+    /// The same for somebody who acts on others: every entry of an audit trail that comes of it ends with these words, as
+    /// "by ada@example.org".
+    #[must_use]
+    pub fn acting(&self, how: impl Into<Arc<str>>) -> Self {
+        Self {
+            acting: Some(how.into()),
             ..self.clone()
         }
     }

@@ -81,9 +81,20 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         Deed::Resumed => ("change", "The account may be used again".into()),
         Deed::SessionsEnded => ("change", "Sessions were ended by hand".into()),
         Deed::Changed => ("change", "Settings of the account changed".into()),
+        Deed::Made => ("change", "The account was made".into()),
+        Deed::AccountRemoved => ("bad", "An account was removed".into()),
+        Deed::AppRegistered => ("change", format!("{app} was registered")),
+        Deed::AppApproved => ("change", format!("{app} was approved")),
+        Deed::AppDelegated => (
+            "change",
+            format!("{app} may act in everybody’s name as follows"),
+        ),
+        Deed::AppSecretRotated => ("change", format!("{app} was given a new secret")),
+        Deed::AppRemoved => ("bad", format!("{app} was removed")),
     };
     let rest = match (activity.deed, detail) {
         (Deed::Refused, Some(cause)) => Some(format!("Reason: {cause}")),
+        (Deed::AppDelegated, Some(scopes)) => Some(format!("Scopes: {scopes}")),
         (Deed::Granted, Some(scope)) => Some(super::scope_words(scope).join(", ")),
         (_, detail) => detail.map(str::to_owned),
     };
