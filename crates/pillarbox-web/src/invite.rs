@@ -9,7 +9,7 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use pillarbox_oauth::IdentityError;
+use pillarbox_oauth::{IdentityError, Secret};
 
 #[derive(Template)]
 #[template(path = "invite.html")]
@@ -22,6 +22,11 @@ struct Page<'a> {
 
 pub(crate) fn routes() -> Router<App> {
     Router::new().route("/invite", get(page).post(accept))
+}
+
+/// The address of an invitation, with the issuer's.
+pub(crate) fn link(issuer: &str, text: &Secret) -> String {
+    format!("{issuer}/invite?for={}", form::encode(text.expose()))
 }
 
 async fn page(State(app): State<App>, RawQuery(query): RawQuery) -> Response {

@@ -38,7 +38,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE};
 use axum::routing::{get, post};
-use pillarbox_oauth::Identity;
+use pillarbox_oauth::{Identity, Secret};
 use pillarbox_store::mail::{Millis, Store};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -121,8 +121,18 @@ impl Inner {
     }
 }
 
+/// The address of the page where an invitation ([`Identity::invite`]) is accepted.
+pub fn invitation(issuer: &str, text: &Secret) -> String {
+    invite::link(issuer, text)
+}
+
 /// All pages and endpoints.
 pub fn router(web: Web) -> Router {
+    router_with(web, Router::new())
+}
+
+/// The same, and beside them what the program answers itself, with the same headers and bounds.
+pub fn router_with(web: Web, more: Router) -> Router {
     let origin = web.identity.metadata().issuer;
     let host = Url::parse(&origin)
         .ok()
@@ -189,6 +199,7 @@ pub fn router(web: Web) -> Router {
         )
         .merge(own_forms)
         .merge(for_browsers_too)
+        .merge(more.with_state(()))
         .route("/device/code", post(device::code))
         .route("/introspect", post(endpoints::introspect))
         .merge(registration::routes())

@@ -64,8 +64,11 @@ impl FromRequestParts<App> for Administrator {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let signed = Signed::from_request_parts(parts, app).await?;
+        let mut signed = Signed::from_request_parts(parts, app).await?;
         if signed.administrator {
+            // What is done here is done to others: their trails say by whom.
+            let by = format!("by {}", signed.person.address());
+            signed.identity = signed.identity.acting(by);
             return Ok(Self(signed));
         }
         let lines = ["This page is for the administrators of this server."];

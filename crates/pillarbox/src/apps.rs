@@ -8,9 +8,10 @@ use crate::journal::Level;
 use crate::{admin, suggest};
 use clap::{Args, Subcommand};
 use pillarbox_oauth::{
-    Audience, Client, ClientKind, IdentityError, NewClient, Scope, Scopes, Secret, Status,
-    VerifyKey,
+    Act, Audience, Client, ClientKind, Deed, Identity, IdentityError, NewClient, Scope, Scopes,
+    Status, VerifyKey,
 };
+use pillarbox_store::mail::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -99,6 +100,58 @@ pub struct Add {
     /// What is in the file of `key`.
     #[arg(skip)]
     pub key_text: Option<String>,
+    /// Who registers it, in words; None is the administrator.
+    #[arg(skip)]
+    pub registered_by: Option<String>,
+}
+
+/// What a program asks for, with the names by which an app is shown.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewApp {
+    name: String,
+    kind: Option<String>,
+    #[serde(default)]
+    redirects: Vec<String>,
+    #[serde(default)]
+    testers: Vec<String>,
+    #[serde(default)]
+    delegated: String,
+    /// PEM or JWKS.
+    keys: Option<String>,
+    #[serde(default)]
+    introspects: bool,
+}
+
+impl NewApp {
+    /// As the command line asks for it.
+    ///
+    /// # Errors
+    /// There is no such kind.
+    pub fn read(self, registered_by: String) -> Result<Add, Failure> {
+        let kind = self.kind.as_deref().unwrap_or("web");
+        if !["web", "native", "device", "service"].contains(&kind) {
+            let text = format!("kind {kind:?} is not web, native, device or service");
+            return Err(Failure::usage(text));
+        }
+        Ok(Add {
+            name: self.name,
+            native: kind == "native",
+            device: kind == "device",
+            service: kind == "service",
+            redirects: self.redirects,
+            testers: self.testers,
+            key: None,
+            delegated: self
+                .delegated
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
+            introspects: self.introspects,
+            key_text: self.keys,
+            registered_by: Some(registered_by),
+        })
+    }
 }
 
 /// What is asked of the running server.
@@ -203,10 +256,10 @@ fn added(made: &Value) -> Result<(), Failure> {
 }
 
 /// The server's side.
-pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
-    let (identity, now) = (&house.identity, house.clock.wall());
+pub async fn answer(ask: Ask, house: &House, identity: &Identity) -> Result<Value, Failure> {
+    let now = house.clock.wall();
     match ask {
-        Ask::Add(new) => add(*new, house).await,
+        Ask::Add(new) => add(*new, identity, now).await,
         Ask::List => {
             let all = identity.clients().await.map_err(|error| refused(&error))?;
             Ok(all.iter().map(|client| in_json(client)).collect())
@@ -221,14 +274,24 @@ pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
             Ok(json!({"client_secret": secret.expose(), "until": rfc3339(until)}))
         }
         Ask::Approve(id) => {
-            find(house, &id).await?;
+            let client = find(house, &id).await?;
             let done = identity.approve_client(&id).await;
-            done.map(|()| Value::Null).map_err(|error| refused(&error))
+            done.map_err(|error| refused(&error))?;
+            let act = Act::new(Deed::AppApproved, now);
+            identity.record_change(act.app(client.name.clone()));
+            Ok(Value::Null)
         }
         Ask::Delegate(id, scopes) => {
-            find(house, &id).await?;
-            let done = identity.delegate(&id, read_scopes(&scopes)?).await;
-            done.map(|()| Value::Null).map_err(|error| refused(&error))
+            let client = find(house, &id).await?;
+            let scopes = read_scopes(&scopes)?;
+            let done = identity.delegate(&id, scopes).await;
+            done.map_err(|error| refused(&error))?;
+            let act = Act::new(Deed::AppDelegated, now).app(client.name.clone());
+            identity.record_change(match scopes.is_empty() {
+                true => act.detail("nothing"),
+                false => act.detail(scopes.to_string()),
+            });
+            Ok(Value::Null)
         }
         Ask::Remove(id) => {
             find(house, &id).await?;
@@ -260,76 +323,38 @@ pub async fn forget_unused(house: &House) {
     house.journal.note(level, "oauth", &text);
 }
 
-async fn add(new: Add, house: &House) -> Result<Value, Failure> {
+async fn add(new: Add, identity: &Identity, now: Millis) -> Result<Value, Failure> {
     let kind = match (new.native, new.device, new.service) {
         (true, ..) => ClientKind::Native,
         (_, true, _) => ClientKind::Device,
         (.., true) => ClientKind::Service,
         _ => ClientKind::Web,
     };
-    let delegated = read_scopes(&new.delegated)?;
-    let wanted = (kind == ClientKind::Service, &new.key_text);
-    let (keys, private) = match wanted {
-        (true, None) => {
-            let kid = format!("{:016x}", crate::random::number());
-            let made = VerifyKey::generate(kid.clone()).await;
-            let (key, private) = made.map_err(|error| refused(&error))?;
-            (vec![key], Some((kid, private)))
-        }
-        (_, Some(text)) => (
-            VerifyKey::read_all(text).map_err(|error| refused(&error))?,
-            None,
-        ),
-        (false, None) => (Vec::new(), None),
-    };
-    let asked = NewClient {
-        // A program that brings its key proves itself by it. A service account gets a secret where it must prove itself: not all
-        // of its libraries sign for that.
-        confidential: match kind {
-            ClientKind::Service => delegated.has(Scope::Admin) || new.introspects,
-            kind => keys.is_empty() && (kind == ClientKind::Web || new.introspects),
-        },
+    let keys = new.key_text.as_deref().map(VerifyKey::read_all);
+    let mut asked = NewClient {
         redirects: new.redirects,
         testers: (!new.testers.is_empty()).then_some(new.testers),
-        keys,
-        delegated,
+        keys: keys
+            .transpose()
+            .map_err(|error| refused(&error))?
+            .unwrap_or_default(),
+        delegated: read_scopes(&new.delegated)?,
         introspects: new.introspects,
         ..NewClient::new(new.name, kind)
     };
-    let made = house.identity.add_client(asked, house.clock.wall()).await;
-    let (client, secret) = made.map_err(|error| refused(&error))?;
-    let mut told = json!({"client_id": *client.id});
-    if let Some(secret) = &secret {
+    if let Some(by) = new.registered_by {
+        asked.registered_by = by;
+    }
+    let made = identity.enrol(asked, now).await;
+    let made = made.map_err(|error| refused(&error))?;
+    let mut told = json!({"client_id": *made.client.id});
+    if let Some(secret) = &made.secret {
         told["client_secret"] = json!(secret.expose());
     }
-    if let Some((kid, private)) = private {
-        told["key"] = key_file(house, &client, &kid, &private, secret.as_ref());
+    if let Some(file) = made.key_file {
+        told["key"] = file;
     }
     Ok(told)
-}
-
-/// The file that Google's libraries for service accounts read, with our addresses in it.
-fn key_file(
-    house: &House,
-    client: &Client,
-    kid: &str,
-    private: &Secret,
-    secret: Option<&Secret>,
-) -> Value {
-    let metadata = house.identity.metadata();
-    let mut file = json!({
-        "type": "service_account",
-        "client_id": *client.id,
-        "client_email": *client.id,
-        "private_key_id": kid,
-        "private_key": private.expose(),
-        "auth_uri": metadata.authorization_endpoint,
-        "token_uri": metadata.token_endpoint,
-    });
-    if let Some(secret) = secret {
-        file["client_secret"] = json!(secret.expose());
-    }
-    file
 }
 
 fn read_scopes(words: &[String]) -> Result<Scopes, Failure> {
@@ -352,7 +377,7 @@ async fn find(house: &House, id: &str) -> Result<std::sync::Arc<Client>, Failure
         return Ok(found.clone());
     }
     let hint = suggest::hint(id, all.iter().map(|client| &*client.id));
-    Err(Failure::no(format!("no app {id}{hint}")))
+    Err(Failure::not_found(format!("no app {id}{hint}")))
 }
 
 fn in_json(client: &Client) -> Value {
@@ -391,9 +416,8 @@ fn redirect(redirect: &pillarbox_oauth::Redirect) -> String {
 
 fn refused(error: &IdentityError) -> Failure {
     match error {
-        IdentityError::BadClient(_) | IdentityError::NoSuch(_) | IdentityError::TooMany(_) => {
-            Failure::no(error.to_string())
-        }
+        IdentityError::NoSuch(_) => Failure::not_found(error.to_string()),
+        IdentityError::BadClient(_) | IdentityError::TooMany(_) => Failure::no(error.to_string()),
         _ => Failure::could_not(error.to_string()),
     }
 }

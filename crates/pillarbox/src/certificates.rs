@@ -8,7 +8,7 @@ use crate::config::Mechanism;
 use crate::failure::Failure;
 use crate::house::House;
 use clap::{Args, Subcommand};
-use pillarbox_oauth::{ClientCertificate, Network};
+use pillarbox_oauth::{ClientCertificate, Identity, Network};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -151,7 +151,7 @@ fn pem(file: Option<PathBuf>) -> Result<String, Failure> {
 }
 
 /// The server's side.
-pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
+pub async fn answer(ask: Ask, house: &House, actor: &Identity) -> Result<Value, Failure> {
     let now = house.clock.wall();
     match ask {
         Ask::Add {
@@ -166,8 +166,7 @@ pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
             let certificate = ClientCertificate::from_pem(&pem)
                 .ok_or_else(|| Failure::no("this is not a certificate in PEM"))?;
             let limits = limits::read(&only, &from, until)?;
-            let added = house
-                .identity
+            let added = actor
                 .add_certificate(&account, &certificate, &name, limits, now)
                 .await;
             let id = added.map_err(|error| identity(&error))?;
@@ -175,7 +174,7 @@ pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
         }
         Ask::List { address } => {
             let account = account(house, &address).await?;
-            let all = house.identity.certificates(&account).await;
+            let all = actor.certificates(&account).await;
             let all = all.map_err(|error| identity(&error))?;
             let one = |one: &pillarbox_oauth::CertificateKey| {
                 limits::limited(&one.id, &one.name, one.created, &one.limits)
@@ -184,7 +183,7 @@ pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
         }
         Ask::Revoke { address, id } => {
             let account = account(house, &address).await?;
-            let revoked = house.identity.revoke_certificate(&account, &id, now).await;
+            let revoked = actor.revoke_certificate(&account, &id, now).await;
             revoked
                 .map(|()| Value::Null)
                 .map_err(|error| identity(&error))

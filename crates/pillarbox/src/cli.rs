@@ -77,6 +77,12 @@ pub enum Command {
     Log(LogVerb),
     /// Why a session was refused or ended (short for: log why)
     Why(Why),
+    /// How the server does
+    Health {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Sign in as a user, by the browser or on another device
     Login(crate::user::Login),
     /// Forget a sign-in, and give it back
@@ -171,6 +177,19 @@ pub enum AccountVerb {
         /// May look after the server on the web
         #[arg(long)]
         administrator: bool,
+    },
+    /// Make a link by which its owner sets the password; it works once, for a week
+    Invite {
+        /// Whose
+        address: String,
+    },
+    /// What happened in it: sign-ins, refusals with their cause, changes
+    Activity {
+        /// Whose
+        address: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
     },
     /// Let a person look after the server on the web, or no longer
     Admin {
@@ -356,6 +375,12 @@ pub enum StoreVerb {
 pub enum LogVerb {
     /// Every line as it comes
     Follow,
+    /// What administrators and their programs changed of the server
+    Changes {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Why a session was refused or ended
     Why(Why),
 }

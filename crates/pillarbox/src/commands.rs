@@ -16,6 +16,9 @@ use std::path::Path;
 /// Longest password or token read from standard input.
 const SECRET_OCTETS_MAX: u64 = 64 * 1_024;
 
+/// Entries of an audit trail shown: all that are kept.
+const ACTIVITY_SHOWN: usize = 1_000;
+
 /// Where the server is to be found.
 pub struct Where<'a> {
     /// Named on the command line or by its variable.
@@ -50,6 +53,8 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
             store_report(&server.ask(&Request::StoreCheck)?, json)
         }
         Command::Log(LogVerb::Follow) => log_follow(server),
+        Command::Log(LogVerb::Changes { json }) => activity(None, json, server),
+        Command::Health { json } => health(json, server),
         Command::Log(LogVerb::Why(why)) | Command::Why(why) => self::why(why, server),
         Command::Clock(verb) => clock(&verb, server),
         Command::Fault(verb) => fault(verb, server),
@@ -101,6 +106,15 @@ fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
             })?;
             tell(&format!("Made {address}."))
         }
+        AccountVerb::Invite { address } => {
+            let made = server.ask(&Request::AccountInvite { address })?;
+            tell(&format!(
+                "Works once, until {}. Hand it to the owner:",
+                text_of(&made, "until")
+            ))?;
+            say(text_of(&made, "link"))
+        }
+        AccountVerb::Activity { address, json } => activity(Some(address), json, server),
         AccountVerb::Admin { address, switch } => {
             let administrator = switch == "on";
             server.ask(&Request::AccountAdmin {
@@ -324,6 +338,35 @@ pub fn store_report(report: &Value, json: bool) -> Result<(), Failure> {
         Ok(())
     } else {
         Err(Failure::no(""))
+    }
+}
+
+fn activity(address: Option<String>, json: bool, server: &Where<'_>) -> Result<(), Failure> {
+    let limit = ACTIVITY_SHOWN;
+    let all = server.ask(&Request::Activity { address, limit })?;
+    show(
+        &all,
+        json,
+        &["at", "deed", "service", "app", "peer", "times", "detail"],
+    )
+}
+
+/// The answer is no if something needs attention.
+fn health(json: bool, server: &Where<'_>) -> Result<(), Failure> {
+    let found = server.ask(&Request::Health)?;
+    let good = found.get("good") == Some(&Value::Bool(true));
+    if json {
+        say(&found.to_string())?;
+    } else {
+        show(
+            found.get("conditions").unwrap_or(&Value::Null),
+            false,
+            &["name", "text"],
+        )?;
+    }
+    match good {
+        true => Ok(()),
+        false => Err(Failure::no("")),
     }
 }
 
@@ -555,10 +598,7 @@ pub fn say(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{text}")
         .and_then(|()| out.flush())
-        .map_err(|_| Failure {
-            status: 0,
-            text: String::new(),
-        })
+        .map_err(|_| Failure::with_status(0, ""))
 }
 
 /// Talk.

@@ -9,31 +9,61 @@ pub struct Failure {
     pub status: u8,
     /// One or more lines for standard error; empty says nothing.
     pub text: String,
+    /// What kind of no, for programs that hear it over HTTP.
+    pub why: Why,
+}
+
+/// See [`Failure::why`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing more than the status says.
+    #[default]
+    Other,
+    /// What was named does not exist.
+    NotFound,
+    /// It exists already.
+    Exists,
 }
 
 impl Failure {
+    /// With this exit status.
+    pub fn with_status(status: u8, text: impl Into<String>) -> Self {
+        Self {
+            status,
+            text: text.into(),
+            why: Why::Other,
+        }
+    }
+
     /// The answer is no: a check failed, nothing found.
     pub fn no(text: impl Into<String>) -> Self {
+        Self::with_status(1, text)
+    }
+
+    /// The answer is no: what was named does not exist.
+    pub fn not_found(text: impl Into<String>) -> Self {
         Self {
-            status: 1,
-            text: text.into(),
+            why: Why::NotFound,
+            ..Self::no(text)
+        }
+    }
+
+    /// The answer is no: it exists already.
+    pub fn exists(text: impl Into<String>) -> Self {
+        Self {
+            why: Why::Exists,
+            ..Self::no(text)
         }
     }
 
     /// Wrong usage.
     pub fn usage(text: impl Into<String>) -> Self {
-        Self {
-            status: 2,
-            text: text.into(),
-        }
+        Self::with_status(2, text)
     }
 
     /// Port taken, server not running, file unreadable.
     pub fn could_not(text: impl Into<String>) -> Self {
-        Self {
-            status: 3,
-            text: text.into(),
-        }
+        Self::with_status(3, text)
     }
 }
 

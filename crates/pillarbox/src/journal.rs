@@ -425,6 +425,22 @@ fn fields(event: &Event) -> Map<String, Value> {
     fields
 }
 
+/// An event for programs: the fields of its line in the log.
+pub fn event_json(event: &Event, text: &str) -> Value {
+    let mut fields = fields(event);
+    let level = format!("{:?}", level_of(&event.what)).to_lowercase();
+    for (name, value) in [
+        ("at", rfc3339(event.at)),
+        ("level", level),
+        ("about", event.protocol.name().to_owned()),
+        ("session", event.session.to_string()),
+        ("text", text.to_owned()),
+    ] {
+        fields.insert(name.into(), value.into());
+    }
+    Value::Object(fields)
+}
+
 /// What a peer offers is shown, but moves no cursor and begins no line.
 fn printable(text: &str) -> String {
     text.chars()

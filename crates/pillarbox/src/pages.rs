@@ -28,51 +28,11 @@ impl Control for Pages {
     }
 
     fn happenings(&self, wanted: &Wanted) -> Vec<Happening> {
-        let text = wanted.text.as_deref().map(str::to_lowercase);
-        let pass = |event: &Event, sentence: &str| match (&wanted.session, &text) {
-            (Some(session), _) => *event.session == **session,
-            // That somebody connected says nothing until they do something.
-            (None, _) if matches!(event.what, What::Connected) => false,
-            (None, Some(text)) => {
-                let peer = event.peer.to_canonical().to_string();
-                sentence.to_lowercase().contains(text) || peer.contains(text.as_str())
-            }
-            (None, None) => true,
-        };
-        let found = self.0.journal.recent(wanted.limit, pass);
-        found.into_iter().map(happening).collect()
+        recent(&self.0, wanted).into_iter().map(happening).collect()
     }
 
     fn conditions(&self) -> Vec<Condition> {
-        let house = &self.0;
-        let good = |name, text| Condition {
-            name,
-            text,
-            good: true,
-        };
-        let sessions = house.registry.list();
-        let signed_in = sessions
-            .iter()
-            .filter(|session| session.signed_in.is_some());
-        let kept = match house.config.data.as_os_str().is_empty() {
-            true => "in memory, forgotten at the end".to_owned(),
-            false => format!("in {}", house.config.data.display()),
-        };
-        let mut all = vec![
-            good(
-                "Connections",
-                format!("{}, {} signed in", sessions.len(), signed_in.count()),
-            ),
-            good("Mail is kept", kept),
-            good("Running for", in_words(house.clock.now().mono)),
-            good("Version", env!("CARGO_PKG_VERSION").to_owned()),
-        ];
-        let ahead = self.clock_ahead().unwrap_or_default();
-        if !ahead.is_zero() {
-            let text = format!("{} ahead of the system’s time", in_words(ahead));
-            all.push(good("Clock", text));
-        }
-        all
+        conditions(&self.0)
     }
 
     fn naming(&self) -> Naming {
@@ -94,8 +54,7 @@ impl Control for Pages {
 
     fn clock_ahead(&self) -> Option<Duration> {
         self.0.development.as_ref()?;
-        let millis = u64::try_from(self.0.clock.offset()).unwrap_or(0);
-        Some(Duration::from_millis(millis))
+        Some(ahead(&self.0))
     }
 
     fn move_clock(&self, by: Option<Duration>) {
@@ -195,6 +154,58 @@ fn wire(one: wire_log::Connection) -> WireConnection {
         lost: one.lost,
         lines: one.lines.into_iter().map(line).collect(),
     }
+}
+
+fn ahead(house: &House) -> Duration {
+    Duration::from_millis(u64::try_from(house.clock.offset()).unwrap_or(0))
+}
+
+/// The newest events that are wanted, newest first, each with its sentence.
+pub fn recent(house: &House, wanted: &Wanted) -> Vec<(Event, String)> {
+    let text = wanted.text.as_deref().map(str::to_lowercase);
+    let pass = |event: &Event, sentence: &str| match (&wanted.session, &text) {
+        (Some(session), _) => *event.session == **session,
+        // That somebody connected says nothing until they do something.
+        (None, _) if matches!(event.what, What::Connected) => false,
+        (None, Some(text)) => {
+            let peer = event.peer.to_canonical().to_string();
+            sentence.to_lowercase().contains(text) || peer.contains(text.as_str())
+        }
+        (None, None) => true,
+    };
+    house.journal.recent(wanted.limit, pass)
+}
+
+/// How the server does; quick.
+pub fn conditions(house: &House) -> Vec<Condition> {
+    let good = |name, text| Condition {
+        name,
+        text,
+        good: true,
+    };
+    let sessions = house.registry.list();
+    let signed_in = sessions
+        .iter()
+        .filter(|session| session.signed_in.is_some());
+    let kept = match house.config.data.as_os_str().is_empty() {
+        true => "in memory, forgotten at the end".to_owned(),
+        false => format!("in {}", house.config.data.display()),
+    };
+    let mut all = vec![
+        good(
+            "Connections",
+            format!("{}, {} signed in", sessions.len(), signed_in.count()),
+        ),
+        good("Mail is kept", kept),
+        good("Running for", in_words(house.clock.now().mono)),
+        good("Version", env!("CARGO_PKG_VERSION").to_owned()),
+    ];
+    let ahead = ahead(house);
+    if house.development.is_some() && !ahead.is_zero() {
+        let text = format!("{} ahead of the system’s time", in_words(ahead));
+        all.push(good("Clock", text));
+    }
+    all
 }
 
 fn live(session: Session) -> LiveSession {

@@ -1,5 +1,6 @@
 //! From an accepted connection to the conversation or the pages that serve it.
 
+use crate::admin;
 use crate::config::{self, Mechanism};
 use crate::doors::{Doors, Inside};
 use crate::driver::{self, Driver, Wire};
@@ -362,7 +363,9 @@ fn pages(house: &Arc<House>, listening: &[(Service, u16)], tls: &tls::Configs) -
     };
     let development = house.development.as_ref();
     let faults = development.map(|development| development.faults.clone());
-    Web::new(pillarbox_web::router(web), tls.web.clone(), faults)
+    let api = admin::api::router(house.clone());
+    let pages = pillarbox_web::router_with(web, api);
+    Web::new(pages, tls.web.clone(), faults)
 }
 
 fn journal(house: &House) -> events::Journal {

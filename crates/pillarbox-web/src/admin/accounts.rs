@@ -172,8 +172,7 @@ pub(crate) async fn add(
         true => typed.to_owned(),
         false => format!("{typed}@{domain}"),
     };
-    let made = app
-        .web
+    let made = signed
         .identity
         .create_person(&address, None, app.web.control.naming(), app.now());
     let id = match made.await {
@@ -185,6 +184,7 @@ pub(crate) async fn add(
         }
     };
     tracing::info!(by = %signed.person.address(), %address, "account added");
+    signed.identity.record(&id, Act::new(Deed::Made, app.now()));
     invited(&app, &signed, &id).await
 }
 
@@ -267,13 +267,9 @@ async fn one(
 
 /// Makes an invitation and shows its link, this once.
 async fn invited(app: &App, signed: &Signed, id: &AccountId) -> Response {
-    match app.web.identity.invite(id, app.now()).await {
+    match signed.identity.invite(id, app.now()).await {
         Ok(text) => {
-            let link = format!(
-                "{}/invite?for={}",
-                app.site.origin,
-                form::encode(text.expose())
-            );
+            let link = crate::invitation(&app.site.origin, &text);
             one(app, signed, None, id, Some(link)).await
         }
         Err(fault) => failed(app, &fault),
@@ -301,11 +297,11 @@ pub(crate) async fn change(
     if matches!(what, "suspend" | "administrator-off") && id == *signed.account() {
         return back("not-yourself");
     }
-    let (identity, now) = (&app.web.identity, app.now());
-    let by = format!("by {}", signed.person.address());
+    let (identity, now) = (&signed.identity, app.now());
+    let by = signed.person.address();
     let (changed, done) = match what {
         "invite" => {
-            tracing::info!(by, address, "invited");
+            tracing::info!(%by, address, "invited");
             return invited(&app, &signed, &id).await;
         }
         "suspend" => (identity.set_suspended(&id, true).await, "suspended"),
@@ -317,10 +313,10 @@ pub(crate) async fn change(
     if let Err(fault) = changed {
         return failed(&app, &fault);
     }
-    tracing::info!(by, address, change = what, "account changed");
+    tracing::info!(%by, address, change = what, "account changed");
     match what {
-        "suspend" => identity.record(&id, Act::new(Deed::Suspended, now).detail(by)),
-        "resume" => identity.record(&id, Act::new(Deed::Resumed, now).detail(by)),
+        "suspend" => identity.record(&id, Act::new(Deed::Suspended, now)),
+        "resume" => identity.record(&id, Act::new(Deed::Resumed, now)),
         _ => {}
     }
     back(done)

@@ -70,9 +70,8 @@ pub(crate) async fn end(
     let by = signed.person.address();
     tracing::info!(%by, session = token, "session ended");
     if let Some(who) = whose {
-        let text = format!("{} by {by}", many(ended, "mail session"));
-        let act = Act::new(Deed::SessionsEnded, app.now()).detail(text);
-        app.web.identity.record(&who.account, act);
+        let act = Act::new(Deed::SessionsEnded, app.now()).detail(many(ended, "mail session"));
+        signed.identity.record(&who.account, act);
     }
     go("/admin/sessions?done=session-ended")
 }

@@ -6,9 +6,10 @@ use crate::failure::Failure;
 use crate::faults::{Asked, Faults};
 use crate::house::House;
 use crate::{journal, suggest};
-use pillarbox_oauth::{Act, Deed, IdentityError, Mint, Service};
+use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service};
 use pillarbox_protocols::sessions::{Session, Which};
 use pillarbox_store::mail::{AccountId, StoreError};
+use pillarbox_web::Condition;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +30,10 @@ pub struct Answer {
 /// Does what a command asks.
 pub async fn answer(request: Request, house: &Arc<House>) -> Answer {
     let stop = matches!(request, Request::Stop);
-    let response = match perform(request, house).await {
+    let actor = house.identity.acting("on the server’s command line");
+    let response = match perform(request, house, &actor).await {
         Ok(value) => Response::Ok(value),
-        Err(Failure { status, text }) => Response::No { status, text },
+        Err(Failure { status, text, .. }) => Response::No { status, text },
     };
     let then: Option<Box<dyn FnOnce() + Send>> = if stop {
         let house = house.clone();
@@ -42,7 +44,11 @@ pub async fn answer(request: Request, house: &Arc<House>) -> Answer {
     Answer { response, then }
 }
 
-async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
+/// What is asked for, done by `actor`: the identity floor as it acts for whoever asks.
+///
+/// # Errors
+/// A sentence for whoever asked.
+pub async fn perform(request: Request, house: &House, actor: &Identity) -> Result<Value, Failure> {
     match request {
         Request::Facts => match &house.development {
             Some(development) => Ok(Value::Object(development.facts(house).await?)),
@@ -82,10 +88,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         Request::TokenInspect { token } => token_inspect(house, &token).await,
         Request::TokenRevoke { token } => {
             let params = [("token".to_owned(), token)];
-            let revoked = house
-                .identity
-                .revoke(None, &params, house.clock.wall())
-                .await;
+            let revoked = actor.revoke(None, &params, house.clock.wall()).await;
             revoked
                 .map(|()| Value::Null)
                 .map_err(|error| Failure::could_not(format!("not revoked: {error:?}")))
@@ -122,71 +125,77 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         Request::Why { session } => why(house, &session),
         Request::LogFollow => Ok(Value::Null), // answered line by line, before it comes here
         Request::SessionList => Ok(house.registry.list().iter().map(session_json).collect()),
-        Request::SessionEnd { which } => session_end(house, which).await,
+        Request::SessionEnd { which } => session_end(house, actor, which).await,
         Request::AccountAdd {
             address,
             password,
             administrator,
         } => {
+            if !address.contains('@') {
+                return Err(Failure::no(format!("{address} is not a mail address")));
+            }
             let now = house.clock.wall();
-            let made = house
-                .identity
+            let made = actor
                 .create_person(&address, password.as_deref(), house.naming, now)
                 .await;
             let id = made.map_err(|error| identity(&error))?;
+            actor.record(&id, Act::new(Deed::Made, now));
             if administrator {
-                let set = house.identity.set_administrator(&id, true, now).await;
+                let set = actor.set_administrator(&id, true, now).await;
                 set.map_err(|error| identity(&error))?;
             }
-            Ok(json!({"id": *id.0}))
+            Ok(json!({"address": address, "id": *id.0}))
         }
+        Request::AccountInvite { address } => account_invite(house, actor, &address).await,
         Request::AccountAdmin {
             address,
             administrator,
         } => {
             let id = account(house, &address).await?;
-            let set = house
-                .identity
+            let set = actor
                 .set_administrator(&id, administrator, house.clock.wall())
                 .await;
             set.map(|()| Value::Null).map_err(|error| identity(&error))
         }
         Request::AccountList => account_list(house).await,
+        Request::Activity { address, limit } => match address {
+            Some(address) => {
+                let id = account(house, &address).await?;
+                activity(actor.activity(&id, limit, house.clock.wall()).await)
+            }
+            None => activity(actor.changes(limit, house.clock.wall()).await),
+        },
+        Request::Health => Ok(health(house).await),
         Request::AccountShow { address } => account_show(house, &address).await,
         Request::AccountPassword { address, password } => {
             let id = account(house, &address).await?;
-            let set = house
-                .identity
-                .set_password(&id, &password, house.clock.wall())
-                .await;
+            let set = actor.set_password(&id, &password, house.clock.wall()).await;
             set.map(|()| Value::Null).map_err(|error| identity(&error))
         }
         Request::AccountSuspend { address, suspended } => {
             let id = account(house, &address).await?;
-            let set = house.identity.set_suspended(&id, suspended).await;
+            let set = actor.set_suspended(&id, suspended).await;
             set.map_err(|error| identity(&error))?;
             let deed = match suspended {
                 true => Deed::Suspended,
                 false => Deed::Resumed,
             };
-            record(house, &id, Act::new(deed, house.clock.wall()));
+            actor.record(&id, Act::new(deed, house.clock.wall()));
             Ok(Value::Null)
         }
         Request::AccountRemove { address } => {
             let id = account(house, &address).await?;
             // Nobody is let in while it goes, and whoever is in leaves.
-            house
-                .identity
+            actor
                 .set_suspended(&id, true)
                 .await
                 .map_err(|error| identity(&error))?;
             house.registry.end(&Which::Account(id.clone()));
-            house
-                .store
-                .remove_account(&id)
-                .await
-                .map(|()| Value::Null)
-                .map_err(|error| store(&error))
+            let removed = house.store.remove_account(&id).await;
+            removed.map_err(|error| store(&error))?;
+            let act = Act::new(Deed::AccountRemoved, house.clock.wall());
+            actor.record_change(act.detail(address));
+            Ok(Value::Null)
         }
         Request::AppPasswordAdd {
             address,
@@ -197,8 +206,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         } => {
             let id = account(house, &address).await?;
             let limits = super::limits::read(&only, &from, until)?;
-            let made = house
-                .identity
+            let made = actor
                 .add_limited_app_password(&id, &name, limits, house.clock.wall())
                 .await;
             let (id, password) = made.map_err(|error| identity(&error))?;
@@ -206,8 +214,7 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         }
         Request::AppPasswordList { address } => {
             let id = account(house, &address).await?;
-            let all = house
-                .identity
+            let all = actor
                 .list_app_passwords(&id)
                 .await
                 .map_err(|error| identity(&error))?;
@@ -216,40 +223,29 @@ async fn perform(request: Request, house: &House) -> Result<Value, Failure> {
         }
         Request::AppPasswordRevoke { address, id } => {
             let account = account(house, &address).await?;
-            let all = house.identity.list_app_passwords(&account).await;
+            let all = actor.list_app_passwords(&account).await;
             let all = all.map_err(|error| identity(&error))?;
-            let revoked = house.identity.revoke_app_password(&account, &id).await;
+            let revoked = actor.revoke_app_password(&account, &id).await;
             revoked.map_err(|error| identity(&error))?;
             let name = all.into_iter().find(|one| *one.id == *id);
             let act = Act::new(Deed::AppPasswordEnded, house.clock.wall());
-            record(
-                house,
-                &account,
-                act.app(name.map_or("?".into(), |one| one.name)),
-            );
+            actor.record(&account, act.app(name.map_or("?".into(), |one| one.name)));
             Ok(Value::Null)
         }
-        Request::Certificate { ask } => crate::certificates::answer(ask, house).await,
+        Request::Certificate { ask } => crate::certificates::answer(ask, house, actor).await,
         Request::GrantList { address } => {
             let id = account(house, &address).await?;
-            let all = house
-                .identity
-                .grants(&id)
-                .await
-                .map_err(|error| identity(&error))?;
+            let all = actor.grants(&id).await.map_err(|error| identity(&error))?;
             Ok(all.iter().map(grant_json).collect())
         }
         Request::GrantRevoke { address, id } => {
             let account = account(house, &address).await?;
-            let revoked = house
-                .identity
-                .revoke_grant(&account, &id, house.clock.wall())
-                .await;
+            let revoked = actor.revoke_grant(&account, &id, house.clock.wall()).await;
             revoked
                 .map(|()| Value::Null)
                 .map_err(|error| identity(&error))
         }
-        Request::App { ask } => crate::apps::answer(ask, house).await,
+        Request::App { ask } => crate::apps::answer(ask, house, actor).await,
         Request::Key { ask } => crate::keys::answer(ask, house).await,
         Request::StoreCheck => store_check(house).await,
     }
@@ -352,39 +348,97 @@ fn why(house: &House, session: &str) -> Result<Value, Failure> {
     )))
 }
 
-async fn session_end(house: &House, which: String) -> Result<Value, Failure> {
-    let ended = if which.contains('@') {
-        house
-            .registry
-            .end(&Which::Account(account(house, &which).await?))
-    } else {
-        house.registry.end(&Which::Session(which.clone()))
+async fn session_end(house: &House, actor: &Identity, which: String) -> Result<Value, Failure> {
+    let (whose, which_ones) = match which.contains('@') {
+        true => {
+            let id = account(house, &which).await?;
+            (Some(id.clone()), Which::Account(id))
+        }
+        false => {
+            let live = house.registry.list();
+            let one = live.into_iter().find(|session| session.token == which);
+            let whose = one.and_then(|session| session.signed_in);
+            let whose = whose.map(|(who, _)| who.account().clone());
+            (whose, Which::Session(which.clone()))
+        }
     };
+    let ended = house.registry.end(&which_ones);
+    if let Some(id) = whose.filter(|_| ended > 0) {
+        let s = if ended == 1 { "" } else { "s" };
+        let act = Act::new(Deed::SessionsEnded, house.clock.wall());
+        actor.record(&id, act.detail(format!("{ended} mail session{s}")));
+    }
     if ended > 0 {
         return Ok(json!({"ended": ended}));
     }
     let live = house.registry.list();
     let hint = suggest::hint(&which, live.iter().map(|session| session.token.as_str()));
-    Err(Failure::no(format!("no live session {which}{hint}")))
+    Err(Failure::not_found(format!("no live session {which}{hint}")))
 }
 
 async fn account_list(house: &House) -> Result<Value, Failure> {
     let mut all: Vec<Value> = Vec::new();
     let mut after: Option<String> = None;
     loop {
-        let page = house
-            .store
-            .accounts(after.as_deref(), ACCOUNTS_A_PAGE)
-            .await
-            .map_err(|error| store(&error))?;
+        let page = accounts_page(house, after.as_deref(), ACCOUNTS_A_PAGE).await?;
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
-        all.extend(
-            page.iter()
-                .map(|(address, id)| json!({"address": address, "id": *id.0})),
-        );
+        all.extend(page.into_iter().map(|(_, shown)| shown));
     }
     Ok(all.into())
+}
+
+/// Accounts by address, at most `limit` after that one, each with what is listed of it.
+///
+/// # Errors
+/// The store's.
+pub async fn accounts_page(
+    house: &House,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<(String, Value)>, Failure> {
+    let page = house.store.accounts(after, limit).await;
+    let page = page.map_err(|error| store(&error))?;
+    let one = |(address, id): (String, AccountId)| {
+        let shown = json!({"address": address, "id": *id.0});
+        (address, shown)
+    };
+    Ok(page.into_iter().map(one).collect())
+}
+
+/// A link to set the password with.
+async fn account_invite(house: &House, actor: &Identity, address: &str) -> Result<Value, Failure> {
+    let (id, now) = (account(house, address).await?, house.clock.wall());
+    let text = actor.invite(&id, now).await;
+    let text = text.map_err(|error| identity(&error))?;
+    let link = pillarbox_web::invitation(&house.config.issuer(), &text);
+    Ok(json!({"link": link, "until": rfc3339(now + pillarbox_oauth::INVITE_MS)}))
+}
+
+fn activity(found: Result<Vec<Activity>, IdentityError>) -> Result<Value, Failure> {
+    let found = found.map_err(|error| identity(&error))?;
+    Ok(found.iter().map(activity_json).collect())
+}
+
+fn activity_json(entry: &Activity) -> Value {
+    // Names, numbers and texts always serialize.
+    let mut shown = serde_json::to_value(entry).unwrap_or_default();
+    shown["at"] = rfc3339(entry.at).into();
+    shown["first"] = rfc3339(entry.first).into();
+    shown
+}
+
+/// How the server does; what the page of health shows.
+async fn health(house: &House) -> Value {
+    let store = match house.store.accounts(None, 1).await {
+        Ok(_) => json!({"name": "Store", "text": "answers", "good": true}),
+        Err(fault) => json!({"name": "Store", "text": fault.to_string(), "good": false}),
+    };
+    let one = |one: Condition| json!({"name": one.name, "text": one.text, "good": one.good});
+    let rest = crate::pages::conditions(house).into_iter().map(one);
+    let all: Vec<Value> = [store].into_iter().chain(rest).collect();
+    let good = all.iter().all(|one| one["good"] == true);
+    json!({"good": good, "conditions": all})
 }
 
 async fn account_show(house: &House, address: &str) -> Result<Value, Failure> {
@@ -421,12 +475,6 @@ pub fn report_json(report: &pillarbox_store::mail::Report) -> Value {
     json!({"accounts": report.accounts, "messages": report.messages, "bodies": report.bodies, "problems": report.problems})
 }
 
-/// What was done on this machine stands in the person's audit trail too.
-fn record(house: &House, account: &AccountId, act: Act) {
-    let act = act.detail("on the server’s command line");
-    house.identity.record(account, act);
-}
-
 /// The account of an address, or the nearest that exists.
 pub async fn account(house: &House, address: &str) -> Result<AccountId, Failure> {
     if let Some(id) = house
@@ -443,7 +491,7 @@ pub async fn account(house: &House, address: &str) -> Result<AccountId, Failure>
         .await
         .unwrap_or_default();
     let hint = suggest::hint(address, some.iter().map(|(address, _)| address.as_str()));
-    Err(Failure::no(format!("no account {address}{hint}")))
+    Err(Failure::not_found(format!("no account {address}{hint}")))
 }
 
 fn faults(house: &House) -> Result<&Faults, Failure> {
@@ -460,7 +508,8 @@ fn development_only(house: &House, instead: &str) -> Result<(), Failure> {
     }
 }
 
-fn session_json(session: &Session) -> Value {
+/// One of `session list`.
+pub fn session_json(session: &Session) -> Value {
     let (address, app, until) = match &session.signed_in {
         Some((who, until)) => (
             Some(who.address().to_string()),
@@ -471,7 +520,7 @@ fn session_json(session: &Session) -> Value {
     };
     json!({
         "session": session.token, "protocol": session.protocol.name(), "peer": session.peer.to_canonical().to_string(),
-        "since": rfc3339(session.since), "address": address, "app": app, "until": until,
+        "since": rfc3339(session.since), "program": session.program.as_deref(), "address": address, "app": app, "until": until,
     })
 }
 
@@ -486,10 +535,10 @@ fn grant_json(grant: &pillarbox_oauth::Grant) -> Value {
 pub fn identity(error: &IdentityError) -> Failure {
     match error {
         IdentityError::Store(error) => store(error),
+        IdentityError::NoSuch(_) => Failure::not_found(error.to_string()),
         IdentityError::BadPassword(_)
         | IdentityError::BadCertificate(_)
         | IdentityError::BadClient(_)
-        | IdentityError::NoSuch(_)
         | IdentityError::TooMany(_) => Failure::no(error.to_string()),
         IdentityError::Broken(_) | IdentityError::Config(_) => {
             Failure::could_not(error.to_string())
@@ -502,6 +551,8 @@ fn store(error: &StoreError) -> Failure {
         StoreError::Unavailable(_) | StoreError::Corrupt(_) | StoreError::Damaged => {
             Failure::could_not(error.to_string())
         }
+        StoreError::NoSuchAccount => Failure::not_found(error.to_string()),
+        StoreError::AccountExists => Failure::exists(error.to_string()),
         _ => Failure::no(error.to_string()),
     }
 }

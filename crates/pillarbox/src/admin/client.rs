@@ -39,7 +39,7 @@ impl Client {
         };
         match serde_json::from_str(&line) {
             Ok(Response::Ok(value)) => Ok(value),
-            Ok(Response::No { status, text }) => Err(Failure { status, text }),
+            Ok(Response::No { status, text }) => Err(Failure::with_status(status, text)),
             Err(_) => Err(Failure::could_not(
                 "the server answered in a way this program does not know: is it another version?",
             )),
@@ -56,7 +56,9 @@ impl Client {
         while let Some(line) = self.line()? {
             match serde_json::from_str(&line) {
                 Ok(Response::Ok(Value::String(text))) if !each(&text) => return Ok(()),
-                Ok(Response::No { status, text }) => return Err(Failure { status, text }),
+                Ok(Response::No { status, text }) => {
+                    return Err(Failure::with_status(status, text));
+                }
                 _ => {}
             }
         }

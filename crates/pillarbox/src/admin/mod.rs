@@ -1,7 +1,8 @@
-//! Administration over a local socket: one JSON object a line in each direction. Who may open the socket (the same
-//! user) may do everything; nothing of this is reachable over the network.
+//! Administration. Over a local socket: one JSON object a line in each direction; who may open the socket (the same user)
+//! may do everything, and nothing of that is reachable over the network. Over HTTPS: what [`api`] lets programs ask.
 
 pub mod answer;
+pub mod api;
 pub mod client;
 pub mod limits;
 pub mod place;
@@ -105,6 +106,11 @@ pub enum Request {
         #[serde(default)]
         administrator: bool,
     },
+    /// Make a link to set the password with.
+    AccountInvite {
+        /// Whose.
+        address: String,
+    },
     /// Make an administrator, or no longer one.
     AccountAdmin {
         /// Whose.
@@ -119,6 +125,15 @@ pub enum Request {
         /// Whose.
         address: String,
     },
+    /// What happened, newest first.
+    Activity {
+        /// In whose account; without it, what was changed of the server.
+        address: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// How the server does.
+    Health,
     /// Set a password.
     AccountPassword {
         /// Whose.
