@@ -12,8 +12,8 @@ webdriver = pytest.importorskip("selenium", reason="the Python package selenium 
 from selenium.webdriver.common.by import By  # noqa: E402
 
 ACCOUNT = ["/account", "/account/apps", "/account/app-passwords", "/account/sessions", "/account/second-factor", "/account/setup", "/account/activity"]
-ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/apps", "/admin/sessions", "/admin/log",
-         "/admin/health"]
+ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/apps", "/admin/apps/view?client=web", "/admin/apps/new", "/admin/sessions",
+         "/admin/changes", "/admin/log", "/admin/health"]
 LOOKS = [(1280, "light"), (1280, "dark"), (320, "light"), (320, "dark")]
 
 
@@ -94,6 +94,11 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
     look("invited")
     browser.get(browser.find_element(By.CSS_SELECTOR, ".made pre").text)
     look("invite")
+    for kind, redirect in [("service", ""), ("web", "https://shop.example/a-rather-long-path/to/the/callback"), ("web", "nowhere")]:
+        register(browser, server, f"A {kind} of {width}", kind, redirect)
+        look("app-wrong" if redirect == "nowhere" else f"app-made-{kind}")
+    browser.get(server["issuer"] + "/admin/changes")
+    look("changes")
     browser.get(server["issuer"] + "/dev")
     press(browser, "Make it")
     look("token-made")
@@ -102,6 +107,52 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
     assert not faults, "\n".join(faults)
     for box in kept:
         box.shutdown()
+
+
+def register(browser, server, name, kind, redirect="", tester=None):
+    browser.get(server["issuer"] + "/admin/apps/new")
+    field(browser, "name").send_keys(name)
+    browser.find_element(By.ID, "kind-" + kind).click()
+    field(browser, "redirects").send_keys(redirect)
+    if kind == "service":
+        browser.find_element(By.CSS_SELECTOR, "[value='pillarbox:read']").click()
+    if tester:
+        browser.find_element(By.ID, "testing").click()
+        field(browser, "testers").send_keys(tester)
+    press(browser, "Register it")
+
+
+def test_an_app_is_registered_and_used(server, browser):  # noqa: F811
+    """The secret of the page is good at the token endpoint, before and after it is rotated."""
+    import urllib.error
+    import urllib.parse
+
+    def error(secret):
+        form = {"grant_type": "refresh_token", "refresh_token": "none", "client_id": client, "client_secret": secret}
+        request = urllib.request.Request(server["token_url"], urllib.parse.urlencode(form).encode())
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, context=server.tls(), timeout=20)
+        with refused.value as answer:
+            return json.load(answer)["error"]
+
+    enter(browser, server, server.ada())
+    register(browser, server, "Shop", "web", "https://shop.example/cb", "ada@example.test")
+    assert "being tried out" in text(browser)
+    secret = browser.find_element(By.CSS_SELECTOR, "pre[aria-label=Secret]").text
+    client = browser.find_element(By.CSS_SELECTOR, "dd code.copy").text
+    assert error(secret) == "invalid_grant", "the client is known, the token is not"
+    assert error(secret + "x") == "invalid_client"
+    press(browser, "Make another secret")
+    fresh = browser.find_element(By.CSS_SELECTOR, "pre[aria-label=Secret]").text
+    assert fresh != secret and error(fresh) == error(secret) == "invalid_grant", "the one before goes on"
+    browser.get(server["issuer"] + "/admin/apps")
+    assert "Shop" in text(browser) and secret not in browser.page_source and fresh not in browser.page_source
+    press(browser, "Shop")
+    press(browser, "Remove")
+    assert error(fresh) == "invalid_client"
+    browser.get(server["issuer"] + "/admin/changes")
+    for words in ("Shop was registered", "Shop was given a new secret", "Shop was removed", "by ada@example.test"):
+        assert words in text(browser)
 
 
 def test_removing_an_app_ends_its_session(server, person, browser):  # noqa: F811

@@ -34,10 +34,11 @@ const ACCOUNT: [(&str, &str); 7] = [
     ("Activity", "/account/activity"),
 ];
 
-const ADMIN: [(&str, &str); 5] = [
+const ADMIN: [(&str, &str); 6] = [
     ("Accounts", "/admin/accounts"),
     ("Apps", "/admin/apps"),
     ("Sessions", "/admin/sessions"),
+    ("Changes", "/admin/changes"),
     ("Log", "/admin/log"),
     ("Health", "/admin/health"),
 ];
@@ -107,6 +108,7 @@ impl<'a> Frame<'a> {
             "administrator-off" => "The person is no longer an administrator.",
             "app-approved" => "People may use the program now.",
             "app-unregistered" => "The program is removed, and what people allowed it has ended.",
+            "app-delegated" => "The service account may do this from its next token on.",
             "clock" => "The clock was moved.",
             "not-yourself" => {
                 "That cannot be done to your own account: somebody must be left to look after the server."

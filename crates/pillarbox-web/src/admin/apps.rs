@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Audience, Client, ClientKind, IdentityError, Redirect, Status};
+use pillarbox_oauth::{Act, Audience, Client, Deed, IdentityError, Redirect, Status};
 
 #[derive(Template)]
 #[template(path = "admin/apps.html")]
@@ -22,6 +22,7 @@ struct Page<'a> {
 
 struct Row {
     id: String,
+    encoded: String,
     name: String,
     kind: &'static str,
     proof: &'static str,
@@ -44,18 +45,10 @@ pub(crate) async fn page(
     let now = app.now();
     let row = |client: &Client| Row {
         id: client.id.to_string(),
+        encoded: form::encode(&client.id),
         name: client.name.to_string(),
-        kind: match client.kind {
-            ClientKind::Native => "Installed on a person’s device",
-            ClientKind::Web => "Runs on a server",
-            ClientKind::Device => "Device without a browser",
-            ClientKind::Service => "Acts without a person in front of it",
-        },
-        proof: match (client.has_secret(), client.is_confidential()) {
-            (true, _) => "proves itself with a secret",
-            (false, true) => "proves itself with a key",
-            (false, false) => "public, no secret",
-        },
+        kind: super::app::kind(client.kind),
+        proof: super::app::proof(client),
         redirects: client.redirects.iter().map(redirect).collect(),
         registered_by: client.registered_by.to_string(),
         registered: client.registered.map(|at| When::new(at, now)),
@@ -78,7 +71,7 @@ pub(crate) async fn page(
     show(StatusCode::OK, &page)
 }
 
-fn redirect(redirect: &Redirect) -> String {
+pub(crate) fn redirect(redirect: &Redirect) -> String {
     match redirect {
         Redirect::Exact(address) => address.to_string(),
         Redirect::AnyLoopback => "any program on the same computer".into(),
@@ -93,7 +86,8 @@ pub(crate) async fn change(
 ) -> Response {
     let body = form::read(&body);
     let (client, what) = (form::get(&body, "client"), form::get(&body, "change"));
-    let identity = &app.web.identity;
+    let identity = &signed.identity;
+    let name = identity.client(client).map(|client| client.name.clone());
     let (changed, done) = match what {
         "approve" => (identity.approve_client(client).await, "app-approved"),
         "remove" => {
@@ -104,6 +98,10 @@ pub(crate) async fn change(
     };
     match changed {
         Ok(()) => {
+            if let (Some(name), "approve") = (name, what) {
+                let act = Act::new(Deed::AppApproved, app.now());
+                identity.record_change(act.app(name));
+            }
             tracing::info!(by = %signed.person.address(), client, change = what, "app changed");
             go(&format!("/admin/apps?done={done}"))
         }

@@ -1,9 +1,12 @@
 //! The pages of administrators: people, programs, live connections, what happened, how the server does.
 
 mod accounts;
+mod app;
 mod apps;
+mod changes;
 mod health;
 pub(crate) mod log;
+mod new_app;
 mod sessions;
 
 use crate::App;
@@ -19,6 +22,11 @@ pub(crate) fn routes() -> Router<App> {
         .route("/admin/accounts/change", post(accounts::change))
         .route("/admin/apps", get(apps::page))
         .route("/admin/apps/change", post(apps::change))
+        .route("/admin/apps/new", get(new_app::page).post(new_app::add))
+        .route("/admin/apps/view", get(app::view))
+        .route("/admin/apps/rotate", post(app::rotate))
+        .route("/admin/apps/delegate", post(app::delegate))
+        .route("/admin/changes", get(changes::page))
         .route("/admin/sessions", get(sessions::page))
         .route("/admin/sessions/end", post(sessions::end))
         .route("/admin/log", get(log::page))

@@ -11,6 +11,8 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
+mod admin;
+
 const BOB: &str = "bob@example.test";
 const HOSTILE: &str = "<script>alert('x')</script>\"&";
 
@@ -184,14 +186,17 @@ const ACCOUNT_PAGES: [&str; 6] = [
     "/account/setup",
     "/account/activity",
 ];
-const ADMIN_PAGES: [&str; 5] = [
+const ADMIN_PAGES: [&str; 8] = [
     "/admin/accounts",
     "/admin/apps",
+    "/admin/apps/new",
+    "/admin/apps/view",
+    "/admin/changes",
     "/admin/sessions",
     "/admin/log",
     "/admin/health",
 ];
-const FORMS: [&str; 9] = [
+const FORMS: [&str; 12] = [
     "/account/apps/remove",
     "/account/app-passwords",
     "/account/app-passwords/revoke",
@@ -200,6 +205,9 @@ const FORMS: [&str; 9] = [
     "/admin/accounts",
     "/admin/accounts/change",
     "/admin/apps/change",
+    "/admin/apps/new",
+    "/admin/apps/rotate",
+    "/admin/apps/delegate",
     "/admin/sessions/end",
 ];
 

@@ -1,0 +1,273 @@
+//! Administrators register and look after programs.
+
+use super::*;
+use pillarbox_oauth::{Audience, Scope};
+
+const NEW: &str = "/admin/apps/new";
+
+/// What stands in a block that is labelled so.
+fn block(page: &str, label: &str) -> String {
+    let start = format!("aria-label=\"{label}\">");
+    let rest = page.split(&start).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("no {label} in {page}"));
+    let text = rest.split("</pre>").next().unwrap();
+    text.replace("&#34;", "\"").replace("&#38;", "&")
+}
+
+/// The id of the program a page is about.
+fn id(page: &str) -> String {
+    let rest = page
+        .split("<dt>Client id</dt><dd><code class=\"copy\">")
+        .nth(1);
+    rest.unwrap().split('<').next().unwrap().to_owned()
+}
+
+async fn known(house: &House, id: &str) -> Arc<Client> {
+    let all = house.browser.identity.clients().await.unwrap();
+    all.into_iter().find(|client| *client.id == *id).unwrap()
+}
+
+#[tokio::test]
+async fn a_confidential_program_is_registered_and_its_secret_rotated() {
+    let mut house = House::signed_in().await;
+    let form = [
+        ("name", HOSTILE),
+        ("kind", "web"),
+        (
+            "redirects",
+            "https://shop.example/cb\r\n http://localhost:3000/",
+        ),
+        ("audience", "testing"),
+        ("testers", "ada@example.test, bob@example.test"),
+    ];
+    let made = house.browser.post(NEW, &form).await;
+    let client = id(&made.body);
+    has(
+        &made,
+        &[
+            "It is registered",
+            "shown this once",
+            "&#60;script",
+            "https://shop.example/cb",
+            "http://localhost:3000/",
+            "being tried out",
+            "after 7 days",
+            "by ada@example.test",
+        ],
+    );
+    assert!(!made.body.contains("<script"));
+    let secret = block(&made.body, "Secret");
+    let registered = known(&house, &client).await;
+    assert_eq!(registered.kind, ClientKind::Web);
+    let listed = Audience::Testing(vec![ADA.into(), BOB.into()]);
+    assert_eq!(registered.audience, listed);
+    let view = format!("/admin/apps/view?client={client}");
+    let again = house.browser.get(&view).await;
+    has(&again, &["proves itself with a secret"]);
+    assert!(!again.body.contains(&secret), "it is shown once");
+
+    let rotate = [("client", client.as_str()), ("overlap", "hour")];
+    let rotated = house.browser.post("/admin/apps/rotate", &rotate).await;
+    has(
+        &rotated,
+        &[
+            "Its new secret",
+            "The secret before it goes on until",
+            "21 Nov 2026, 01:00 UTC",
+        ],
+    );
+    let fresh = block(&rotated.body, "Secret");
+    assert_ne!(fresh, secret);
+    assert!(!house.browser.get(&view).await.body.contains(&fresh));
+    let now = [("client", client.as_str()), ("overlap", "none")];
+    let last = house.browser.post("/admin/apps/rotate", &now).await;
+    assert!(!last.body.contains("The secret before it goes on"));
+    let nobody = [("client", "desktop"), ("overlap", "hour")];
+    let fixed = house.browser.post("/admin/apps/rotate", &nobody).await;
+    assert_eq!(fixed.status, StatusCode::SEE_OTHER, "not one of the rows");
+
+    let changes = house.browser.get("/admin/changes").await;
+    has(
+        &changes,
+        &[
+            "was registered",
+            "was given a new secret",
+            "by ada@example.test",
+            "&#60;script",
+        ],
+    );
+    assert!(!changes.body.contains(&fresh) && !changes.body.contains("<script"));
+}
+
+#[tokio::test]
+async fn every_kind_gets_what_it_needs() {
+    let mut house = House::signed_in().await;
+    let native = [
+        ("name", "Desk"),
+        ("kind", "native"),
+        ("redirects", "com.example.app:/cb"),
+    ];
+    let native = house.browser.post(NEW, &native).await;
+    has(&native, &["It keeps no secret", "public, no secret"]);
+    assert!(!native.body.contains("Another secret"));
+    let device = house
+        .browser
+        .post(NEW, &[("name", "Telly"), ("kind", "device")])
+        .await;
+    has(
+        &device,
+        &["It keeps no secret", "everybody with an account"],
+    );
+    let service = [
+        ("name", "Archive"),
+        ("kind", "service"),
+        ("delegated", "pillarbox:read"),
+        ("delegated", "openid"),
+    ];
+    let service = house.browser.post(NEW, &service).await;
+    has(&service, &["key file", "proves itself with a key"]);
+    let file: Value = serde_json::from_str(&block(&service.body, "Key file")).unwrap();
+    let client = id(&service.body);
+    assert_eq!(file["client_id"], client.as_str());
+    let registered = known(&house, &client).await;
+    assert!(registered.delegated().has(Scope::Read) && !registered.delegated().has(Scope::OpenId));
+
+    let form = [
+        ("client", client.as_str()),
+        ("delegated", "https://mail.google.com/"),
+    ];
+    let saved = house.browser.post("/admin/apps/delegate", &form).await;
+    let saved = house.browser.get(saved.header("location")).await;
+    has(
+        &saved,
+        &[
+            "from its next token on",
+            "value=\"https://mail.google.com/\" checked",
+        ],
+    );
+    let none = [("client", client.as_str())];
+    house.browser.post("/admin/apps/delegate", &none).await;
+    let registered = known(&house, &client).await;
+    assert!(registered.delegated().is_empty());
+    has(
+        &house.browser.get("/admin/changes").await,
+        &[
+            "Archive may act in everybody’s name",
+            "Scopes: https://mail.google.com/, by ada",
+            "Scopes: nothing, by ada",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn what_is_wrong_stands_beside_its_field_and_nothing_is_lost() {
+    let mut house = House::signed_in().await;
+    let before = house.browser.identity.clients().await.unwrap().len();
+    for (form, field, words) in [
+        (
+            vec![("name", "Shop"), ("kind", "web")],
+            "redirects",
+            "A redirect address is missing.",
+        ),
+        (
+            vec![
+                ("name", "Shop"),
+                ("kind", "web"),
+                ("redirects", "http://shop.example/\"><b>"),
+            ],
+            "redirects",
+            "http is for loopback addresses only",
+        ),
+        (
+            vec![
+                ("name", "Shop"),
+                ("kind", "device"),
+                ("redirects", "https://shop.example/"),
+            ],
+            "redirects",
+            "no browser comes back to it",
+        ),
+        (
+            vec![("name", " "), ("kind", "device")],
+            "name",
+            "A name has 1 to 100 characters, all of them to be seen.",
+        ),
+        (
+            vec![
+                ("name", "Shop"),
+                ("kind", "device"),
+                ("audience", "testing"),
+            ],
+            "testers",
+            "at least one address",
+        ),
+        (
+            vec![
+                ("name", "Shop"),
+                ("kind", "device"),
+                ("audience", "testing"),
+                ("testers", "eve@example.test"),
+            ],
+            "testers",
+            "Nobody here has the address eve@example.test.",
+        ),
+        (
+            vec![
+                ("name", "Shop"),
+                ("kind", "device"),
+                ("delegated", "pillarbox:read"),
+            ],
+            "delegation",
+            "Delegation is for service accounts.",
+        ),
+    ] {
+        let answer = house.browser.post(NEW, &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+        let error = answer.body.split(&format!("id=\"{field}-wrong\">")).nth(1);
+        let error = error.unwrap_or_else(|| panic!("{field} is not marked: {}", answer.body));
+        assert!(
+            error.split("</p>").next().unwrap().contains(words),
+            "{error}"
+        );
+        assert!(answer.body.contains(&format!("href=\"#{field}\"")));
+        assert!(answer.body.contains(&format!("id=\"{field}\"")));
+        assert!(!answer.body.contains("<b>"));
+        for (_, typed) in form.iter().filter(|(name, _)| *name == "testers") {
+            assert!(
+                answer.body.contains(&format!("{typed}</textarea>")),
+                "it is not lost"
+            );
+        }
+    }
+    let after = house.browser.identity.clients().await.unwrap().len();
+    assert_eq!(before, after);
+    let missing = house.browser.get("/admin/apps/view?client=app-none").await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_waits_is_approved_and_stands_in_the_changes() {
+    let mut house = House::signed_in().await;
+    let mut new = NewClient::new("Newcomer", ClientKind::Device);
+    new.status = Status::Waiting;
+    let (client, _) = house.browser.identity.add_client(new, NOW).await.unwrap();
+    let view = format!("/admin/apps/view?client={}", client.id);
+    has(
+        &house.browser.get(&view).await,
+        &["waits for approval", ">Approve<"],
+    );
+    let form = [("client", &*client.id), ("change", "approve")];
+    house.browser.post("/admin/apps/change", &form).await;
+    assert!(
+        !house
+            .browser
+            .get(&view)
+            .await
+            .body
+            .contains("waits for approval")
+    );
+    has(
+        &house.browser.get("/admin/changes").await,
+        &["Newcomer was approved", "by ada@example.test"],
+    );
+}
