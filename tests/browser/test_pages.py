@@ -12,7 +12,8 @@ webdriver = pytest.importorskip("selenium", reason="the Python package selenium 
 from selenium.webdriver.common.by import By  # noqa: E402
 
 ACCOUNT = ["/account", "/account/apps", "/account/app-passwords", "/account/sessions", "/account/second-factor", "/account/setup", "/account/activity"]
-ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/apps", "/admin/apps/view?client=web", "/admin/apps/new", "/admin/sessions",
+ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/domains",
+         "/admin/domains/view?domain=example.test", "/admin/apps", "/admin/apps/view?client=web", "/admin/apps/new", "/admin/sessions",
          "/admin/changes", "/admin/log", "/admin/health"]
 LOOKS = [(1280, "light"), (1280, "dark"), (320, "light"), (320, "dark")]
 

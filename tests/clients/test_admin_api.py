@@ -86,6 +86,8 @@ def test_it_says_what_the_commands_say(server, api, person):
         (at(person.address), ["account", "show", person.address]),
         (at(person.address) + "/activity", ["account", "activity", person.address]),
         ("/changes", ["log", "changes"]),
+        ("/domains", ["domain", "list"]),
+        ("/domains/example.test/dns", ["domain", "dns", "example.test"]),
     ]:
         assert api.get(path) == json.loads(server.run(*words, "--json")), path
     commands = json.loads(server.run("account", "list", "--json"))
@@ -176,7 +178,7 @@ def test_an_app_from_registration_to_removal(server, api):
                           ({"name": "Shop", "kind": "boat"}, 400), ({"name": "Shop", "colour": "red"}, 400), ({}, 400)]:
         found = api("POST", "/apps", wrong)
         assert found[0] == status and found[2]["error"], found
-    deeds = [(one["deed"], one["app"]) for one in api.get("/changes")]
+    deeds = [(one["deed"], one.get("app")) for one in api.get("/changes")]
     for deed in ["app-registered", "app-secret-rotated", "app-approved", "app-removed"]:
         assert (deed, "Shop") in deeds
     assert ("app-delegated", "Archive") in deeds
@@ -252,6 +254,7 @@ def test_what_is_refused_and_how(server, api, person):
         ("POST", "/accounts", {"address": "x"}, None, 422),
         ("POST", "/accounts", {"address": "x" * 100_000}, None, 413),
         ("POST", "/apps/none/approve", None, None, 404),
+        ("GET", "/domains/elsewhere.example/dns", None, None, 404),
         ("DELETE", "/sessions/ada@example.test", None, None, 404),
     ]:
         found = api(method, path, body, raw=raw)

@@ -34,8 +34,9 @@ const ACCOUNT: [(&str, &str); 7] = [
     ("Activity", "/account/activity"),
 ];
 
-const ADMIN: [(&str, &str); 6] = [
+const ADMIN: [(&str, &str); 7] = [
     ("Accounts", "/admin/accounts"),
+    ("Domains", "/admin/domains"),
     ("Apps", "/admin/apps"),
     ("Sessions", "/admin/sessions"),
     ("Changes", "/admin/changes"),

@@ -13,6 +13,7 @@ mod console;
 mod control;
 mod dates;
 mod device;
+mod domains;
 mod endpoints;
 mod factor;
 mod form;
@@ -32,6 +33,7 @@ pub use control::{
     Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, NoControl,
     SignedIn, Speaker, Wanted, WireConnection, WireLine,
 };
+pub use domains::{DnsRecord, DomainRow, domains, records};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

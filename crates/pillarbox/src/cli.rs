@@ -66,6 +66,9 @@ pub enum Command {
     Grant(GrantVerb),
     /// Make, inspect or revoke a token
     Token(Token),
+    /// Domains whose mail is ours
+    #[command(subcommand)]
+    Domain(DomainVerb),
     /// Live mail connections
     #[command(subcommand)]
     Session(SessionVerb),
@@ -341,6 +344,24 @@ pub struct Issue {
     /// Print a refresh token instead
     #[arg(long)]
     pub refresh: bool,
+}
+
+#[derive(Subcommand)]
+pub enum DomainVerb {
+    /// All of them, with their accounts
+    List {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// What to publish in the DNS, as lines of a zone file
+    Dns {
+        /// As listed
+        domain: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Subcommand)]

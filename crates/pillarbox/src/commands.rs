@@ -4,8 +4,8 @@
 use crate::admin::client::Client;
 use crate::admin::{Request, place};
 use crate::cli::{
-    AccountVerb, AppPasswordVerb, ClockVerb, Command, DevVerb, FaultSet, FaultVerb, GrantVerb,
-    Issue, LogVerb, SessionVerb, StoreVerb, Token, TokenVerb, Why,
+    AccountVerb, AppPasswordVerb, ClockVerb, Command, DevVerb, DomainVerb, FaultSet, FaultVerb,
+    GrantVerb, Issue, LogVerb, SessionVerb, StoreVerb, Token, TokenVerb, Why,
 };
 use crate::dev;
 use crate::failure::Failure;
@@ -48,6 +48,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         Command::Key(verb) => crate::keys::run(verb, server),
         Command::Grant(verb) => grant(verb, server),
         Command::Token(token) => self::token(token, server),
+        Command::Domain(verb) => domain(verb, server),
         Command::Session(verb) => session(verb, server),
         Command::Store(StoreVerb::Check { json, .. }) => {
             store_report(&server.ask(&Request::StoreCheck)?, json)
@@ -285,6 +286,23 @@ fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
 
 fn whose_token() -> Failure {
     Failure::usage("whose token? Try: pillarbox token ada@example.test")
+}
+
+fn domain(verb: DomainVerb, server: &Where<'_>) -> Result<(), Failure> {
+    match verb {
+        DomainVerb::List { json } => {
+            let all = server.ask(&Request::DomainList)?;
+            show(&all, json, &["domain", "accounts"])
+        }
+        DomainVerb::Dns { domain, json } => {
+            let all = server.ask(&Request::DomainDns { domain })?;
+            if json {
+                return say(&all.to_string());
+            }
+            let mut records = all.as_array().into_iter().flatten();
+            records.try_for_each(|one| say(text_of(one, "line")))
+        }
+    }
 }
 
 fn session(verb: SessionVerb, server: &Where<'_>) -> Result<(), Failure> {

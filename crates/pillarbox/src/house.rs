@@ -10,6 +10,7 @@ use crate::wire_log::WireLog;
 use pillarbox_oauth::{Identity, Mint, Secret};
 use pillarbox_protocols::sessions::Registry;
 use pillarbox_store::mail::{AccountId, Naming, Store};
+use pillarbox_web::MailServices;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,8 @@ pub struct House {
     pub config: Config,
     /// What new accounts call their system mailboxes.
     pub naming: Naming,
+    /// Where the mail services are, for people and for the DNS.
+    pub mail: MailServices,
     /// Present in a development server.
     pub development: Option<Development>,
     /// Raised when the server is to stop.
@@ -52,6 +55,13 @@ impl House {
             None => (self.config.tls_mode == TlsMode::Private)
                 .then(|| self.config.data.join("authority").join("ca.pem")),
         }
+    }
+
+    /// The host of the pages.
+    pub fn web_host(&self) -> String {
+        let issuer = url::Url::parse(&self.config.issuer()).ok();
+        let host = issuer.as_ref().and_then(|url| url.host_str());
+        host.unwrap_or(&self.config.host).to_owned()
     }
 
     /// The next connection's token: short, so that people can type it after `pillarbox why`; the first one is random,

@@ -8,7 +8,7 @@ use crate::faults::Faults;
 use crate::house::{self, Development, House};
 use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::wire_log::WireLog;
 use crate::{admin, at_rest, random, tls, traces, trail, upkeep};
 use anyhow::{Context, Result};
@@ -90,7 +90,9 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
         }
         None => None,
     };
+    let mail = services::mail(&plan.config, &listening);
     let house = Arc::new(House {
+        mail,
         clock,
         journal,
         registry,
@@ -103,7 +105,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
         sessions: house::first_session(),
     });
     let (alive, gone) = mpsc::channel(1);
-    let services = Services::open(&house, &tls, &listening, alive).await?;
+    let services = Services::open(&house, &tls, alive).await?;
     let mut tasks = JoinSet::new();
     for open in plan.listeners {
         tasks.spawn(services.clone().accept(open));

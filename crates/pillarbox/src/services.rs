@@ -21,6 +21,7 @@ use pillarbox_protocols::events;
 use pillarbox_protocols::sessions::{Protocol, Seat};
 use pillarbox_protocols::smtp::Role;
 use pillarbox_protocols::{imap, pop3, smtp};
+use pillarbox_web::MailServices;
 use pillarbox_wire::sasl;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -59,7 +60,6 @@ impl Services {
     pub async fn open(
         house: &Arc<House>,
         tls: &tls::Configs,
-        listening: &[(Service, u16)],
         alive: mpsc::Sender<()>,
     ) -> Result<Self> {
         // Where no service offers what is bound to the connection, all are spared the work.
@@ -83,7 +83,7 @@ impl Services {
             imap: Arc::new(imap_context(house)),
             pop3: Arc::new(pop3_context(house)),
             smtp: Arc::new(smtp_context(house, delivery)),
-            web: pages(house, listening, tls),
+            web: pages(house, tls),
             doors: std::array::from_fn(|_| Doors::new(crate::doors::Limits::default())),
             house: house.clone(),
             alive,
@@ -337,13 +337,24 @@ fn on_the_wire(octets: u64) -> u64 {
     octets.div_ceil(57) * 78 + 10_221
 }
 
-fn pages(house: &Arc<House>, listening: &[(Service, u16)], tls: &tls::Configs) -> Web {
+/// Where the mail services are, as far as they listen.
+pub fn mail(config: &config::Config, listening: &[(Service, u16)]) -> MailServices {
     let port = |service| {
         listening
             .iter()
             .find(|(other, _)| *other == service)
             .map(|(_, port)| *port)
     };
+    MailServices {
+        host: config.host.clone(),
+        imap: port(Service::Imap),
+        pop: port(Service::Pop),
+        smtps: port(Service::Smtps),
+        submission: port(Service::Submission),
+    }
+}
+
+fn pages(house: &Arc<House>, tls: &tls::Configs) -> Web {
     let clock = house.clock.clone();
     let web = pillarbox_web::Web {
         identity: house.identity.clone(),
@@ -352,13 +363,7 @@ fn pages(house: &Arc<House>, listening: &[(Service, u16)], tls: &tls::Configs) -
         product: PRODUCT.into(),
         version: env!("CARGO_PKG_VERSION").into(),
         dev: house.development.is_some(),
-        mail: pillarbox_web::MailServices {
-            host: house.config.host.clone(),
-            imap: port(Service::Imap),
-            pop: port(Service::Pop),
-            smtps: port(Service::Smtps),
-            submission: port(Service::Submission),
-        },
+        mail: house.mail.clone(),
         control: Arc::new(Pages(house.clone())),
     };
     let development = house.development.as_ref();

@@ -1,9 +1,10 @@
-//! The pages of administrators: people, programs, live connections, what happened, how the server does.
+//! The pages of administrators: people, domains, programs, live connections, what happened, how the server does.
 
 mod accounts;
 mod app;
 mod apps;
 mod changes;
+mod domains;
 mod health;
 pub(crate) mod log;
 mod new_app;
@@ -26,6 +27,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/admin/apps/view", get(app::view))
         .route("/admin/apps/rotate", post(app::rotate))
         .route("/admin/apps/delegate", post(app::delegate))
+        .route("/admin/domains", get(domains::list))
+        .route("/admin/domains/view", get(domains::view))
         .route("/admin/changes", get(changes::page))
         .route("/admin/sessions", get(sessions::page))
         .route("/admin/sessions/end", post(sessions::end))

@@ -186,8 +186,10 @@ const ACCOUNT_PAGES: [&str; 6] = [
     "/account/setup",
     "/account/activity",
 ];
-const ADMIN_PAGES: [&str; 8] = [
+const ADMIN_PAGES: [&str; 10] = [
     "/admin/accounts",
+    "/admin/domains",
+    "/admin/domains/view",
     "/admin/apps",
     "/admin/apps/new",
     "/admin/apps/view",

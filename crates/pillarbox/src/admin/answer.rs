@@ -9,7 +9,7 @@ use crate::{journal, suggest};
 use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service};
 use pillarbox_protocols::sessions::{Session, Which};
 use pillarbox_store::mail::{AccountId, StoreError};
-use pillarbox_web::Condition;
+use pillarbox_web::{Condition, DnsRecord, DomainRow};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -125,6 +125,11 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
         Request::Why { session } => why(house, &session),
         Request::LogFollow => Ok(Value::Null), // answered line by line, before it comes here
         Request::SessionList => Ok(house.registry.list().iter().map(session_json).collect()),
+        Request::DomainList => {
+            let all = domains(house).await?;
+            Ok(all.iter().map(domain_json).collect())
+        }
+        Request::DomainDns { domain } => domain_dns(house, &domain).await,
         Request::SessionEnd { which } => session_end(house, actor, which).await,
         Request::AccountAdd {
             address,
@@ -346,6 +351,28 @@ fn why(house: &House, session: &str) -> Result<Value, Failure> {
     Err(Failure::no(format!(
         "no session {session} is remembered{hint}"
     )))
+}
+
+async fn domains(house: &House) -> Result<Vec<DomainRow>, Failure> {
+    let all = pillarbox_web::domains(&house.store, &house.config.domain).await;
+    all.map_err(|error| store(&error))
+}
+
+fn domain_json(row: &DomainRow) -> Value {
+    json!({"domain": row.name, "accounts": row.accounts})
+}
+
+async fn domain_dns(house: &House, domain: &str) -> Result<Value, Failure> {
+    let all = domains(house).await?;
+    let domain = domain.to_ascii_lowercase();
+    if !all.iter().any(|row| row.name == domain) {
+        let hint = suggest::hint(&domain, all.iter().map(|row| row.name.as_str()));
+        let text = format!("no account has an address in {domain}{hint}");
+        return Err(Failure::not_found(text));
+    }
+    let records = pillarbox_web::records(&domain, &house.mail, &house.web_host());
+    let one = |one: &DnsRecord| json!({"name": one.name, "type": one.kind, "value": one.value, "why": one.why, "line": one.line()});
+    Ok(records.iter().map(one).collect())
 }
 
 async fn session_end(house: &House, actor: &Identity, which: String) -> Result<Value, Failure> {

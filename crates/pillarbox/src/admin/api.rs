@@ -64,6 +64,8 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/apps/{id}/approve", post(approve))
         .route("/apps/{id}/delegate", post(delegate))
         .route("/apps/{id}/rotate-secret", post(rotate_secret))
+        .route("/domains", get(domains))
+        .route("/domains/{domain}/dns", get(domain_dns))
         .route("/sessions", get(sessions))
         .route("/sessions/{session}", delete(end_session))
         .route("/changes", get(changes))
@@ -474,6 +476,16 @@ async fn revoke_grant(
     Path((address, id)): Path<(String, String)>,
 ) -> Answer {
     ask(&house, &who, Ask::GrantRevoke { address, id }).await
+}
+
+// ---- domains
+
+async fn domains(State(house): Here, Extension(who): Who) -> Answer {
+    ask(&house, &who, Ask::DomainList).await
+}
+
+async fn domain_dns(State(house): Here, Extension(who): Who, Path(domain): Path<String>) -> Answer {
+    ask(&house, &who, Ask::DomainDns { domain }).await
 }
 
 // ---- sessions

@@ -89,6 +89,13 @@ pub enum Request {
     },
     /// Every log line from now on, one string a line.
     LogFollow,
+    /// Domains whose mail is ours.
+    DomainList,
+    /// What to publish of one.
+    DomainDns {
+        /// Its name.
+        domain: String,
+    },
     /// Live connections.
     SessionList,
     /// End a session or all of an account.

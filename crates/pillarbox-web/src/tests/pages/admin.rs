@@ -1,4 +1,4 @@
-//! Administrators register and look after programs.
+//! Administrators register and look after programs, and see what to publish of their domains.
 
 use super::*;
 use pillarbox_oauth::{Audience, Scope};
@@ -270,4 +270,41 @@ async fn what_waits_is_approved_and_stands_in_the_changes() {
         &house.browser.get("/admin/changes").await,
         &["Newcomer was approved", "by ada@example.test"],
     );
+}
+
+#[tokio::test]
+async fn domains_say_what_to_publish() {
+    let mut house = House::signed_in().await;
+    let made =
+        house
+            .browser
+            .identity
+            .create_person("carol@second.example", None, Naming::Plain, NOW);
+    made.await.unwrap();
+    let list = house.browser.get("/admin/domains").await;
+    has(
+        &list,
+        &["example.test", "2 accounts", "second.example", "1 account<"],
+    );
+    assert!(list.body.find(">example.test<") < list.body.find(">second.example<"));
+    let view = house
+        .browser
+        .get("/admin/domains/view?domain=Second.Example")
+        .await;
+    has(
+        &view,
+        &[
+            "second.example. IN MX 10 localhost.",
+            "_imaps._tcp.second.example. IN SRV 0 1 1993 localhost.",
+            "_pop3s._tcp.second.example. IN SRV 0 0 0 .",
+            "autoconfig.second.example. IN CNAME localhost.",
+            "v=spf1 mx -all",
+        ],
+    );
+    let other = house
+        .browser
+        .get("/admin/domains/view?domain=%3Cb%3Eelsewhere")
+        .await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
+    assert!(!other.body.contains("<b>"));
 }
