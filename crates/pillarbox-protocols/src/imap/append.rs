@@ -74,7 +74,7 @@ async fn target(command: &Append, signed: &Signed) -> Result<MailboxId, Refused>
         ));
     }
     match signed.account.mailbox(command.mailbox.as_str()).await? {
-        Some(known) if known.visible => Ok(known.id),
+        Some(known) if signed.shows(&known) => Ok(known.id),
         _ => Err(Refused::try_create(command.mailbox.as_str())),
     }
 }

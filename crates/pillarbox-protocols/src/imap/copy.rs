@@ -75,7 +75,7 @@ async fn prepare(
 ) -> Result<(Vec<Uid>, mail::Mailbox), Refused> {
     let uids = uids_of(&transfer.messages, transfer.by, view)?;
     match signed.account.mailbox(transfer.to.as_str()).await? {
-        Some(known) if known.visible => Ok((uids, known)),
+        Some(known) if signed.shows(&known) => Ok((uids, known)),
         _ => Err(Refused::try_create(transfer.to.as_str())),
     }
 }

@@ -28,7 +28,7 @@ async fn tree(signed: &Signed) -> Result<Tree, Refused> {
     let (version, mailboxes) = signed.account.mailboxes().await?;
     let key = |name: &str| (name != "INBOX", name.to_owned());
     let mut nodes: BTreeMap<(bool, String), Node> = BTreeMap::new();
-    for mailbox in mailboxes.into_iter().filter(|mailbox| mailbox.visible) {
+    for mailbox in mailboxes.into_iter().filter(|one| signed.shows(one)) {
         for (at, _) in mailbox.name.match_indices('/') {
             let parent = nodes.entry(key(&mailbox.name[..at])).or_insert(Node {
                 mailbox: None,

@@ -25,7 +25,7 @@ pub async fn run(
 pub async fn find(name: &Mailbox, signed: &Signed) -> Result<(Version, mail::Mailbox), Refused> {
     let version = signed.account.version().await?;
     match signed.account.mailbox(name.as_str()).await? {
-        Some(known) if known.visible => Ok((version, known)),
+        Some(known) if signed.shows(&known) => Ok((version, known)),
         _ => Err(Refused::unknown_mailbox(name.as_str())),
     }
 }

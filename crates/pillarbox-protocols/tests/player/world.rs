@@ -208,6 +208,11 @@ impl World {
                     .await;
                 added.map(drop).map_err(|fault| fault.to_string())
             }
+            [person, verb @ ("hides" | "shows"), name] => {
+                let account = self.store.account(&self.account(person)?);
+                let done = account.show(name, *verb == "shows").await;
+                done.map_err(|fault| fault.to_string())
+            }
             [person, "sets", key, values @ ..] => self.set(person, key, &values.join(" ")).await,
             _ => Err(format!("cannot give {text:?}")),
         }
