@@ -110,6 +110,8 @@ impl<'a> Frame<'a> {
             "app-approved" => "People may use the program now.",
             "app-unregistered" => "The program is removed, and what people allowed it has ended.",
             "app-delegated" => "The service account may do this from its next token on.",
+            "label-hidden" => "Mail programs no longer see the label.",
+            "label-shown" => "Mail programs see the label again.",
             "clock" => "The clock was moved.",
             "not-yourself" => {
                 "That cannot be done to your own account: somebody must be left to look after the server."

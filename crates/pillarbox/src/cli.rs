@@ -66,6 +66,9 @@ pub enum Command {
     Grant(GrantVerb),
     /// Make, inspect or revoke a token
     Token(Token),
+    /// What of a person's mail programs see over IMAP
+    #[command(subcommand)]
+    Label(crate::labels::LabelVerb),
     /// Domains whose mail is ours
     #[command(subcommand)]
     Domain(DomainVerb),

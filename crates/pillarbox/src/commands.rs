@@ -48,6 +48,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
         Command::Key(verb) => crate::keys::run(verb, server),
         Command::Grant(verb) => grant(verb, server),
         Command::Token(token) => self::token(token, server),
+        Command::Label(verb) => crate::labels::run(verb, server),
         Command::Domain(verb) => domain(verb, server),
         Command::Session(verb) => session(verb, server),
         Command::Store(StoreVerb::Check { json, .. }) => {

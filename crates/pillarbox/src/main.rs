@@ -20,6 +20,7 @@ mod faults;
 mod house;
 mod journal;
 mod keys;
+mod labels;
 mod listen;
 mod offline;
 mod pages;

@@ -4,6 +4,7 @@ mod activity;
 mod app_passwords;
 mod apple;
 mod apps;
+mod labels;
 mod overview;
 mod sessions;
 mod setup;
@@ -34,5 +35,6 @@ pub(crate) fn routes() -> Router<App> {
         .route(thunderbird::PATH, get(thunderbird::extension))
         .route(apple::PATH, get(apple::profile))
         .route(setup::AUTHORITY, get(setup::authority))
+        .route("/account/labels", get(labels::page).post(labels::change))
         .route("/account/activity", get(activity::page))
 }

@@ -178,12 +178,13 @@ fn has(answer: &Answer, words: &[&str]) {
     }
 }
 
-const ACCOUNT_PAGES: [&str; 6] = [
+const ACCOUNT_PAGES: [&str; 7] = [
     "/account",
     "/account/apps",
     "/account/app-passwords",
     "/account/sessions",
     "/account/setup",
+    "/account/labels",
     "/account/activity",
 ];
 const ADMIN_PAGES: [&str; 10] = [
@@ -198,12 +199,13 @@ const ADMIN_PAGES: [&str; 10] = [
     "/admin/log",
     "/admin/health",
 ];
-const FORMS: [&str; 12] = [
+const FORMS: [&str; 13] = [
     "/account/apps/remove",
     "/account/app-passwords",
     "/account/app-passwords/revoke",
     "/account/sessions/end",
     "/account/sessions/end-all",
+    "/account/labels",
     "/admin/accounts",
     "/admin/accounts/change",
     "/admin/apps/change",
@@ -947,4 +949,34 @@ async fn an_app_password_is_for_what_was_ticked() {
             .await
             .is_err()
     );
+}
+
+#[tokio::test]
+async fn a_label_is_hidden_and_shown() {
+    let mut house = House::signed_in().await;
+    let account = house.browser.store.account(&house.ada);
+    account.create(HOSTILE, None, NOW).await.unwrap();
+    let page = house.browser.get("/account/labels").await;
+    has(&page, &["&#60;script", "[Gmail]/Starred", "0 messages"]);
+    assert!(!page.body.contains("INBOX"), "that one cannot be hidden");
+    let change = async |house: &mut House, label: &str, what: &str| {
+        let members = [("label", label), ("change", what)];
+        let answer = house.browser.post("/account/labels", &members).await;
+        house.browser.get(answer.header("location")).await
+    };
+    let hidden = change(&mut house, HOSTILE, "hide").await;
+    has(&hidden, &["no longer see the label", ">hidden<", ">Show<"]);
+    let known = async || account.mailbox(HOSTILE).await.unwrap().unwrap();
+    assert!(!known().await.visible);
+    has(
+        &house.browser.get("/account/activity").await,
+        &["is hidden from IMAP"],
+    );
+    let shown = change(&mut house, HOSTILE, "show").await;
+    has(&shown, &["see the label again"]);
+    assert!(known().await.visible);
+    change(&mut house, "INBOX", "hide").await;
+    let inbox = account.mailbox("INBOX").await.unwrap().unwrap();
+    assert!(inbox.visible);
+    change(&mut house, "nowhere", "hide").await;
 }

@@ -252,6 +252,11 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
         }
         Request::App { ask } => crate::apps::answer(ask, house, actor).await,
         Request::Key { ask } => crate::keys::answer(ask, house).await,
+        Request::Label { address, ask } => {
+            let id = account(house, &address).await?;
+            let (account, now) = (house.store.account(&id), house.clock.wall());
+            crate::labels::answer(ask, &account, &id, actor, now).await
+        }
         Request::StoreCheck => store_check(house).await,
     }
 }

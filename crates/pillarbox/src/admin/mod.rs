@@ -215,6 +215,13 @@ pub enum Request {
         /// What about them.
         ask: crate::keys::Ask,
     },
+    /// Labels of an account.
+    Label {
+        /// Whose.
+        address: String,
+        /// What about them.
+        ask: crate::labels::Ask,
+    },
     /// Verify everything.
     StoreCheck,
 }
