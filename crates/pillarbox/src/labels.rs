@@ -21,7 +21,7 @@ pub enum LabelVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Mail programs no longer see it over IMAP; its mail stays in All Mail
+    /// Mail programs no longer see it over IMAP; its mail stays as it is
     Hide {
         /// Whose
         address: String,
