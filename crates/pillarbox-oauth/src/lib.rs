@@ -55,8 +55,8 @@ pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use dpop::{Confirmation, Proof};
 pub use enrol::Enrolled;
 pub use external::{
-    EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalProvider,
-    ExternalRefusal, ExternalRequest, Fetch, Fetching, Shows, WhyNot,
+    EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalCondition,
+    ExternalProvider, ExternalRefusal, ExternalRequest, Fetch, Fetching, Shows, WhyNot,
 };
 pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use introspect::Introspection;

@@ -84,7 +84,7 @@ impl<'a> Jwt<'a> {
                 "the token wants extensions understood that nobody here knows",
             ));
         }
-        if self.header.alg != key.algorithm.name() {
+        if !key.algorithm.is_named(&self.header.alg) {
             let alg: String = self.header.alg.chars().take(20).collect();
             return Err(No::refused(format!(
                 "the token says {alg:?}, its key signs with {} only",

@@ -71,6 +71,16 @@ impl Known {
 }
 
 impl Provider {
+    /// When it last answered, and why not if it did not the last time.
+    pub(super) fn last(&self) -> (Option<Millis>, Option<String>) {
+        let state = self.known.state();
+        let fetched = state.documents.is_some().then_some(state.fetched);
+        (
+            fetched,
+            state.failed.as_ref().map(|(_, cause)| cause.clone()),
+        )
+    }
+
     /// What it publishes.
     pub(super) async fn documents(&self, now: Millis) -> Done<Arc<Documents>> {
         if let Some(fresh) = self.known.fresh(now) {

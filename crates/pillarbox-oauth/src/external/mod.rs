@@ -16,9 +16,9 @@ mod token;
 
 pub use sign_in::{ExternalBegun, ExternalRefusal, WhyNot};
 
-use crate::{IdentityError, RefusalKind, Result, Secret};
+use crate::{Identity, IdentityError, RefusalKind, Result, Secret};
 use known::Known;
-use pillarbox_store::mail::Naming;
+use pillarbox_store::mail::{Millis, Naming};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -231,6 +231,33 @@ impl ExternalProvider {
     }
 }
 
+/// How a provider did when it was last asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalCondition {
+    /// Its name for people.
+    pub label: Arc<str>,
+    /// When what is known of it was fetched, if anything is.
+    pub fetched: Option<Millis>,
+    /// Why the last attempt failed, if it did.
+    pub failed: Option<String>,
+}
+
+impl Identity {
+    /// How the providers do, for those who look after the server.
+    pub fn external_conditions(&self) -> Vec<ExternalCondition> {
+        let condition = |one: &Arc<Provider>| {
+            let (fetched, failed) = one.last();
+            let label = Arc::clone(&one.config.label);
+            ExternalCondition {
+                label,
+                fetched,
+                failed,
+            }
+        };
+        self.inner.external.all.iter().map(condition).collect()
+    }
+}
+
 fn is_https(address: &str) -> bool {
     Url::parse(address).is_ok_and(|url| url.scheme() == "https" && url.host().is_some())
 }
@@ -294,6 +321,7 @@ impl From<crate::Refusal> for No {
     fn from(refusal: crate::Refusal) -> Self {
         let why = match refusal.kind {
             RefusalKind::Temporary => WhyNot::Ourselves,
+            RefusalKind::TooManyAttempts => WhyNot::TooOften,
             _ => WhyNot::Refused,
         };
         Self::new(why, refusal.cause)
@@ -318,6 +346,7 @@ impl From<No> for crate::Refusal {
             WhyNot::Unreachable | WhyNot::Ourselves => RefusalKind::Temporary,
             // Its holder was shown to be genuine, and hears of nobody else.
             WhyNot::NoMailbox => RefusalKind::NoMailbox,
+            WhyNot::TooOften => RefusalKind::TooManyAttempts,
             _ => RefusalKind::Invalid,
         };
         Self::new(kind, no.cause)

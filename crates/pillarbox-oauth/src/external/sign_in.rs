@@ -10,7 +10,9 @@ use super::jwt::Jwt;
 use super::{Done, No, Provider, SKEW_S, Shows};
 use crate::authorize::Params;
 use crate::principal::Rights;
-use crate::{Act, Credential, Deed, FirstFactor, Identity, Principal, Secret, Service, opaque};
+use crate::{
+    Act, Credential, Deed, FirstFactor, Identity, Principal, Refusal, Secret, Service, opaque,
+};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -61,6 +63,8 @@ pub enum WhyNot {
     NoMailbox,
     /// What the provider says cannot be accepted.
     Refused,
+    /// Too many answers from this network could not be accepted.
+    TooOften,
     /// Our own fault; try again.
     Ourselves,
 }
@@ -146,7 +150,17 @@ impl Identity {
     ) -> Result<FirstFactor, ExternalRefusal> {
         let provider = self.provider(provider)?;
         let bound = self.open_ticket(&provider.config.name, ticket, now)?;
-        let (account, signed_in) = self.returned(&provider, &bound, params, now).await?;
+        // Each answer is a question to the provider, and whoever begins one sign-in can invent many.
+        let counted = format!("external\0{}", provider.config.name);
+        self.slow_down(&counted, now).map_err(No::from)?;
+        let returned = self.returned(&provider, &bound, params, now).await;
+        if let Err(no) = &returned
+            && no.why == WhyNot::Refused
+        {
+            let refused = Err(Refusal::invalid(no.cause.as_str()));
+            self.count(&counted, &refused, now);
+        }
+        let (account, signed_in) = returned?;
         let label = &provider.config.label;
         let standing = self.standing(&account).await.map_err(No::from)?;
         let act = |deed| Act {

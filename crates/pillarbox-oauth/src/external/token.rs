@@ -13,6 +13,8 @@ use pillarbox_store::mail::Millis;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// Shortest text that is taken for an opaque token, in bytes: 128 bits in base64.
+const OPAQUE_BYTES_MIN: usize = 22;
 /// Longest name of a provider's client that is shown, in characters.
 const CLIENT_CHARS_MAX: usize = 60;
 /// What an external token can open at all: administration stays ours.
@@ -71,15 +73,15 @@ impl Identity {
             let provider = all.iter().find(|one| one.config.issuer == issuer)?;
             return Some(Form::Signed(Arc::clone(provider), jwt));
         }
-        // Refresh tokens and codes of ours, which somebody put in the wrong place, are no provider's to see.
-        if token.contains('~') {
+        // What somebody put in the wrong place is no provider's to see: refresh tokens and codes of ours, passwords.
+        if token.contains('~') || !is_opaque_token(token) {
             return None;
         }
         let provider = all.iter().find(|one| one.config.introspection)?;
         Some(Form::Opaque(Arc::clone(provider)))
     }
 
-    /// Guesses cost a question to the provider, so they are slowed down like passwords.
+    /// Guesses cost a question to the provider, so they are slowed down like passwords, and apart from them.
     async fn introspected(
         &self,
         provider: &Provider,
@@ -88,12 +90,13 @@ impl Identity {
         service: Service,
         now: Millis,
     ) -> Result<Principal, Refusal> {
-        self.slow_down(user, now)?;
+        let counted = format!("token\0{user}");
+        self.slow_down(&counted, now)?;
         let claims = provider.introspect(token, now).await;
         let found = self
             .external_principal(provider, claims, user, service, now)
             .await;
-        self.count(user, &found, now);
+        self.count(&counted, &found, now);
         found
     }
 
@@ -139,6 +142,12 @@ impl Identity {
             account,
         })
     }
+}
+
+/// Whether it can be a token nobody can guess (RFC 6750 §2.1, RFC 6749 §10.10), and so no password of people.
+fn is_opaque_token(text: &str) -> bool {
+    let of_tokens = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    text.len() >= OPAQUE_BYTES_MIN && text.bytes().all(of_tokens)
 }
 
 /// What must hold of every access token, however it was opened; when it ends.

@@ -4,6 +4,8 @@ use super::*;
 use crate::tests::BOB;
 use crate::{Credential, Principal, Refusal, RefusalKind, Service};
 
+const OPAQUE: &str = "2YotnFZFEjr1zCsicMWpAA2";
+
 async fn bearer(scene: &Scene, user: &str, token: &str) -> Result<Principal, Refusal> {
     let identity = &scene.house.identity;
     identity.bearer(user, token, Service::Imap, NOW).await
@@ -221,12 +223,12 @@ async fn opaque_tokens_are_asked_about() {
     answer["active"] = json!(true);
     answer["token_type"] = json!("Bearer");
     scene.elsewhere.says(&endpoint, answer.clone());
-    let person = bearer(&scene, ADA, "0paque").await.unwrap();
+    let person = bearer(&scene, ADA, OPAQUE).await.unwrap();
     assert_eq!(person.until(), Some((SECONDS + 600) * 1000));
     let sent = scene.elsewhere.last("/introspect");
     assert_eq!(
         sent.form.unwrap().expose(),
-        "token=0paque&token_type_hint=access_token"
+        format!("token={OPAQUE}&token_type_hint=access_token")
     );
     assert!(matches!(sent.shows, Shows::Client(..)));
     type Change = fn(&mut Value);
@@ -250,7 +252,7 @@ async fn opaque_tokens_are_asked_about() {
         let mut answer = answer.clone();
         change(&mut answer);
         scene.elsewhere.says(&endpoint, answer);
-        let found = cause(&scene, "0paque").await;
+        let found = cause(&scene, OPAQUE).await;
         assert!(found.contains(want), "{want}: {found}");
     }
     // The provider knows its own JWTs of other types, too, and does not need to be asked about those of RFC 9068.
@@ -285,42 +287,40 @@ async fn opaque_tokens_are_asked_about() {
             .await
             .is_ok()
     );
+    for password in [
+        "abcdabcdabcdabcd",
+        "abcd abcd abcd abcd",
+        "correct horse battery staple",
+    ] {
+        assert!(bearer(&scene, ADA, password).await.is_err());
+    }
     assert_eq!(scene.elsewhere.times("/introspect"), asked + 1);
     scene
         .elsewhere
         .refuses(&endpoint, json!({"error": "invalid_client"}));
-    let refusal = bearer(&scene, ADA, "0paque").await.unwrap_err();
+    let refusal = bearer(&scene, ADA, OPAQUE).await.unwrap_err();
     assert_eq!(refusal.kind, RefusalKind::Temporary, "{}", refusal.cause);
 }
 
 #[tokio::test]
 async fn guesses_at_opaque_tokens_are_slowed_down() {
-    let elsewhere = Arc::new(Elsewhere::default());
-    elsewhere.metadata(ISSUER, |_| {});
-    elsewhere.publishes(ISSUER, &[]);
-    elsewhere.says(&format!("{ISSUER}/introspect"), json!({"active": false}));
-    let mut one = provider("corp", ISSUER);
-    one.introspection = true;
-    let house = House::with(IdentityConfig {
-        slow_down: true,
-        external: Some(External {
-            providers: vec![one],
-            domains: vec!["example.test".into()],
-            naming: Naming::Plain,
-            fetch: elsewhere.clone(),
-        }),
-        ..config()
-    })
-    .await;
+    let scene = Scene::with_slow_down().await;
+    let inactive = json!({"active": false});
+    scene
+        .elsewhere
+        .says(&format!("{ISSUER}/introspect"), inactive);
     for _ in 0..20 {
-        let found = house
-            .identity
-            .bearer(ADA, "guess", Service::Imap, NOW)
-            .await;
-        assert!(found.is_err());
+        assert!(bearer(&scene, ADA, OPAQUE).await.is_err());
     }
+    let asked = scene.elsewhere.times("/introspect");
+    assert!(asked < 10, "the provider is not asked for ever");
+    // Her password is another matter.
     assert!(
-        elsewhere.times("/introspect") < 10,
-        "the provider is not asked for ever"
+        scene
+            .house
+            .identity
+            .web_sign_in(ADA, crate::tests::PASSWORD, NOW)
+            .await
+            .is_ok()
     );
 }

@@ -225,7 +225,16 @@ impl Scene {
         Self::with(|_| {}).await
     }
 
+    async fn with_slow_down() -> Self {
+        let introspection = |all: &mut Vec<ExternalProvider>| all[0].introspection = true;
+        Self::under(introspection, true).await
+    }
+
     async fn with(change: impl FnOnce(&mut Vec<ExternalProvider>)) -> Self {
+        Self::under(change, false).await
+    }
+
+    async fn under(change: impl FnOnce(&mut Vec<ExternalProvider>), slow_down: bool) -> Self {
         let elsewhere = Arc::new(Elsewhere::default());
         let mut providers = vec![provider("corp", ISSUER)];
         change(&mut providers);
@@ -237,6 +246,7 @@ impl Scene {
         };
         let settings = IdentityConfig {
             external: Some(external),
+            slow_down,
             ..config()
         };
         let house = House::with(settings).await;

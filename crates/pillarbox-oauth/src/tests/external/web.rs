@@ -440,3 +440,18 @@ async fn a_second_factor_and_a_suspension_stay_in_force() {
         .await;
     assert_eq!(person.unwrap().account(), ada);
 }
+
+#[tokio::test]
+async fn invented_answers_are_slowed_down() {
+    let scene = Scene::with_slow_down().await;
+    let begun = scene.begin().await;
+    let token = format!("{ISSUER}/token");
+    let error = json!({"error": "invalid_grant"});
+    scene.elsewhere.refuses(&token, error);
+    let mut told = Vec::new();
+    for _ in 0..20 {
+        told.push(why(scene.back(&begun, &[], NOW).await).0);
+    }
+    assert_eq!((told[0], told[19]), (WhyNot::Refused, WhyNot::TooOften));
+    assert!(scene.elsewhere.times("/token") < 10);
+}
