@@ -15,6 +15,7 @@ mod dates;
 mod device;
 mod domains;
 mod endpoints;
+mod external;
 mod factor;
 mod form;
 mod frame;
@@ -200,6 +201,7 @@ pub fn router_with(web: Web, more: Router) -> Router {
             get(consent::authorize).post(consent::authorize_by_post),
         )
         .merge(own_forms)
+        .merge(external::routes())
         .merge(for_browsers_too)
         .merge(more.with_state(()))
         .route("/device/code", post(device::code))

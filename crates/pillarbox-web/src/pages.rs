@@ -1,6 +1,6 @@
 //! The pages of people: start, sign in and out, messages.
 
-use crate::{App, Peer, Site, device, factor, form, headers, session, signed};
+use crate::{App, Peer, Site, device, external, factor, form, headers, session, signed};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
@@ -35,6 +35,10 @@ struct SignIn<'a> {
     error: Option<&'a str>,
     address: &'a str,
     then: &'a str,
+    /// Whether the error is about what was typed.
+    marked: bool,
+    /// Providers elsewhere.
+    ways: Vec<external::Way>,
 }
 
 #[derive(Template)]
@@ -139,7 +143,7 @@ pub(crate) struct Waiting {
     /// The program it is for.
     app: Option<String>,
     /// Whose account it expects.
-    hint: String,
+    pub(crate) hint: String,
     /// Where the browser is sent by the answer.
     pub(crate) redirect: Option<String>,
     pub(crate) then: String,
@@ -188,7 +192,7 @@ pub(crate) async fn sign_in_page(State(app): State<App>, RawQuery(query): RawQue
     sign_in_form(&app, StatusCode::OK, waiting.as_ref(), hint, None)
 }
 
-fn sign_in_form(
+pub(crate) fn sign_in_form(
     app: &App,
     status: StatusCode,
     waiting: Option<&Waiting>,
@@ -205,6 +209,8 @@ fn sign_in_form(
             error,
             address,
             then,
+            marked: error.is_some() && !address.is_empty(),
+            ways: external::ways(app, waiting),
         },
     );
     let next = waiting.and_then(|waiting| waiting.redirect.as_deref());

@@ -21,6 +21,7 @@ use tower::ServiceExt as _;
 mod clients;
 mod device;
 mod dpop;
+mod external;
 mod factor;
 mod registration;
 mod requests;
@@ -66,16 +67,23 @@ impl Browser {
     }
 
     async fn under(clients: Vec<Client>, dev: bool, control: Arc<dyn Control>) -> Self {
+        Self::with_config(dev, control, |config| config.clients = clients).await
+    }
+
+    async fn with_config(
+        dev: bool,
+        control: Arc<dyn Control>,
+        change: impl FnOnce(&mut IdentityConfig),
+    ) -> Self {
         let random = Arc::new(|out: &mut [u8]| aws_lc_rs::rand::fill(out).unwrap());
         let (engine, blobs) = (Arc::new(MemoryEngine::new()), Arc::new(MemoryBlobs::new()));
         let store = Store::open(engine, blobs, random.clone()).await.unwrap();
-        let config = IdentityConfig {
+        let mut config = IdentityConfig {
             hashing: Hashing {
                 memory_kib: 8,
                 passes: 1,
                 parallel: 2,
             },
-            clients,
             slow_down: false,
             registration: match dev {
                 true => Registration::Open,
@@ -83,6 +91,7 @@ impl Browser {
             },
             ..IdentityConfig::new("https://localhost:1443", "localhost")
         };
+        change(&mut config);
         let identity = Identity::open(store.clone(), config, random, NOW)
             .await
             .unwrap();

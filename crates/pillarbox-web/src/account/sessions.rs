@@ -53,6 +53,7 @@ impl Live {
             (Credential::Grant { .. }, Some(app)) => format!("as the app {app}"),
             (Credential::AppPassword(_), Some(name)) => format!("with the app password “{name}”"),
             (Credential::Certificate(_), Some(name)) => format!("with the certificate “{name}”"),
+            (Credential::External(_), Some(app)) => format!("as the app {app}"),
             (Credential::Password, _) => "with the account’s password".into(),
             _ => String::new(),
         };
