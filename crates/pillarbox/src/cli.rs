@@ -129,6 +129,9 @@ pub struct DevRun {
     /// Keep mail in this folder
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Read further settings from this file, [oauth.external.NAME] for example
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
     /// Print one JSON object when ready
     #[arg(long)]
     pub json: bool,
@@ -231,6 +234,11 @@ pub enum AccountVerb {
     },
     /// Let it in again
     Resume {
+        /// Whose
+        address: String,
+    },
+    /// Forget who its owner is at external providers: the next one they send with its address will be
+    Unbind {
         /// Whose
         address: String,
     },

@@ -158,6 +158,17 @@ fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
             })?;
             tell(&format!("{address} may sign in again."))
         }
+        AccountVerb::Unbind { address } => {
+            let done = server.ask(&Request::AccountUnbind {
+                address: address.clone(),
+            })?;
+            tell(&match done["providers"].as_u64() {
+                Some(1..) => format!(
+                    "{address} belongs to whom the external providers send next with this address."
+                ),
+                _ => format!("{address} was tied to nobody at an external provider."),
+            })
+        }
         AccountVerb::Remove { address, yes } => {
             if !yes {
                 confirm(&format!("Remove {address} and all its mail, for good?"))?;

@@ -114,7 +114,7 @@ fn read(options: &DevRun) -> Result<Config, Failure> {
         .map(|path| ("data", "--data", text(&path.to_string_lossy())));
     let flags: Vec<_> = data.into_iter().collect();
     let layers = Layers {
-        file: None,
+        file: options.settings.as_deref(),
         defaults: &defaults,
         flags: &flags,
     };

@@ -15,6 +15,7 @@ mod config;
 mod dev;
 mod doors;
 mod driver;
+mod external;
 mod failure;
 mod faults;
 mod house;

@@ -200,6 +200,24 @@ pub fn conditions(house: &House) -> Vec<Condition> {
         good("Running for", in_words(house.clock.now().mono)),
         good("Version", env!("CARGO_PKG_VERSION").to_owned()),
     ];
+    let now = house.clock.wall();
+    for provider in house.identity.external_conditions() {
+        let label = &provider.label;
+        let text = match (provider.failed.clone(), provider.fetched) {
+            (Some(cause), _) => cause,
+            (None, None) => format!("{label}: not asked yet"),
+            (None, Some(fetched)) => {
+                let since = u64::try_from(now.saturating_sub(fetched)).unwrap_or(0);
+                let since = in_words(Duration::from_millis(since));
+                format!("{label}: answered {since} ago")
+            }
+        };
+        all.push(Condition {
+            name: "Sign-in elsewhere",
+            text,
+            good: provider.failed.is_none(),
+        });
+    }
     let ahead = ahead(house);
     if house.development.is_some() && !ahead.is_zero() {
         let text = format!("{} ahead of the system’s time", in_words(ahead));

@@ -10,7 +10,7 @@ use crate::journal::{Journal, Level};
 use crate::listen::{self, Open, Service};
 use crate::services::{self, Services};
 use crate::wire_log::WireLog;
-use crate::{admin, at_rest, random, tls, traces, trail, upkeep};
+use crate::{admin, at_rest, external, random, tls, traces, trail, upkeep};
 use anyhow::{Context, Result};
 use pillarbox_oauth::{Client, Hashing, Identity, IdentityConfig};
 use pillarbox_protocols::sessions::{Registry, Which};
@@ -66,14 +66,15 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
         .context("the store cannot be opened")?;
     store.hear_time(clock.wall());
     let is_development = plan.development.is_some();
-    let settings = identity_config(&plan.config, is_development);
-    let identity = Identity::open(store.clone(), settings, random::source(), clock.wall()).await?;
-    let listening = listen::ports(&plan.listeners);
     let naming = if is_development {
         Naming::Gmail
     } else {
         Naming::Plain
     };
+    let mut settings = identity_config(&plan.config, is_development);
+    settings.external = external::open(&plan.config, naming)?;
+    let identity = Identity::open(store.clone(), settings, random::source(), clock.wall()).await?;
+    let listening = listen::ports(&plan.listeners);
     let registry = Registry::default();
     let stopping = watch::channel(false).0;
     let development = match &plan.development {

@@ -188,6 +188,13 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
             actor.record(&id, Act::new(deed, house.clock.wall()));
             Ok(Value::Null)
         }
+        Request::AccountUnbind { address } => {
+            let id = account(house, &address).await?;
+            let now = house.clock.wall();
+            let count = house.identity.unbind_external(&id, now).await;
+            let count = count.map_err(|error| identity(&error))?;
+            Ok(json!({"providers": count}))
+        }
         Request::AccountRemove { address } => {
             let id = account(house, &address).await?;
             // Nobody is let in while it goes, and whoever is in leaves.

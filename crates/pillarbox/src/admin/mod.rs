@@ -155,6 +155,11 @@ pub enum Request {
         /// Which of both.
         suspended: bool,
     },
+    /// Forget who its owner is at external providers.
+    AccountUnbind {
+        /// Whose.
+        address: String,
+    },
     /// Remove an account with its mail.
     AccountRemove {
         /// Whose.

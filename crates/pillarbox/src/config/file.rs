@@ -1,6 +1,7 @@
 //! Reads the TOML file into keys with their lines. Unknown keys are refused here.
 
 use super::FILE_OCTETS_MAX;
+use super::external;
 use super::options::OPTIONS;
 use super::raw::Raw;
 use crate::failure::Failure;
@@ -64,6 +65,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<Entry>, Failure> {
 }
 
 fn known(key: &str, is_table: bool) -> Result<(), String> {
+    if let Some(found) = external::known(key, is_table) {
+        return found;
+    }
     let sections = || {
         OPTIONS
             .iter()

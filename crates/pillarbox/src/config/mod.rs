@@ -1,6 +1,7 @@
 //! What can be set, and which of flag, variable, file and default won. Each option is declared once, in
 //! [`options::OPTIONS`]; the file, the variables, `config show` and `config explain` follow from that.
 
+pub mod external;
 mod file;
 pub mod options;
 mod raw;
@@ -106,6 +107,8 @@ pub struct Config {
     pub issuer: String,
     /// See [`Registration`].
     pub registration: Registration,
+    /// Providers elsewhere whose people may sign in here.
+    pub external: Vec<external::ExternalProvider>,
     /// Largest message taken, in octets.
     pub message_octets: u64,
     /// Recipients of one message.
@@ -156,6 +159,8 @@ pub struct Resolved {
     pub config: Config,
     /// In the order of the table.
     pub chosen: Vec<Chosen>,
+    /// Every key of every external provider.
+    pub external: Vec<external::ExternalChosen>,
 }
 
 /// What the layers above the defaults say.
@@ -183,7 +188,13 @@ impl Layers<'_> {
             (spec.set)(&mut config, &raw).map_err(|why| wrong(spec, &raw, &origin, &why))?;
             chosen.push(Chosen { spec, raw, origin });
         }
-        Ok(Resolved { config, chosen })
+        let (providers, external) = external::resolve(self.file, &from_file, &variable)?;
+        config.external = providers;
+        Ok(Resolved {
+            config,
+            chosen,
+            external,
+        })
     }
 
     fn choose(
@@ -212,7 +223,11 @@ impl Layers<'_> {
 }
 
 fn wrong(spec: &Spec, raw: &Raw, origin: &Origin, why: &str) -> Failure {
-    Failure::could_not(format!("{origin}: {} = {raw}: {why}", spec.key))
+    wrong_value(spec.key, raw, origin, why)
+}
+
+fn wrong_value(key: &str, raw: &Raw, origin: &Origin, why: &str) -> Failure {
+    Failure::could_not(format!("{origin}: {key} = {raw}: {why}"))
 }
 
 impl Config {
@@ -238,6 +253,7 @@ impl Config {
             imap_per_account: 0,
             issuer: String::new(),
             registration: Registration::Off,
+            external: Vec::new(),
             message_octets: 0,
             recipients: 0,
             log_format: Format::Text,
@@ -299,10 +315,11 @@ impl Resolved {
     /// Keys that are not as they were, and that only a restart takes.
     pub fn needing_restart(&self, before: &Self) -> Vec<&'static str> {
         let pairs = self.chosen.iter().zip(&before.chosen);
-        pairs
+        let keys = pairs
             .filter(|(now, then)| !now.spec.reload && now.raw != then.raw)
-            .map(|(now, _)| now.spec.key)
-            .collect()
+            .map(|(now, _)| now.spec.key);
+        let external = self.config.external != before.config.external;
+        keys.chain(external.then_some("oauth.external")).collect()
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Raw {
     Number(u64),
     /// Of an array of strings.
     List(Vec<String>),
+    /// `true` or `false`.
+    Truth(bool),
 }
 
 impl fmt::Display for Raw {
@@ -23,6 +25,7 @@ impl fmt::Display for Raw {
         match self {
             Self::Text(text) => write!(f, "{}", quoted(text)),
             Self::Number(number) => write!(f, "{number}"),
+            Self::Truth(truth) => write!(f, "{truth}"),
             Self::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| quoted(item)).collect();
                 write!(f, "[{}]", items.join(", "))
@@ -61,6 +64,7 @@ impl Raw {
                     .map(Self::List)
                     .ok_or_else(|| "a list of strings is expected".into())
             }
+            DeValue::Boolean(truth) => Ok(Self::Truth(*truth)),
             other => Err(format!("a {} is not expected here", other.type_str())),
         }
     }
@@ -82,7 +86,17 @@ impl Raw {
                     .filter(|item| !item.is_empty());
                 Ok(items.map(str::to_owned).collect())
             }
-            Self::Number(_) => Err("a list is expected".into()),
+            Self::Number(_) | Self::Truth(_) => Err("a list is expected".into()),
+        }
+    }
+
+    pub(super) fn truth(&self) -> Result<bool, String> {
+        match self {
+            Self::Truth(truth) => Ok(*truth),
+            // A variable's.
+            Self::Text(text) if text == "true" => Ok(true),
+            Self::Text(text) if text == "false" => Ok(false),
+            _ => Err("true or false is expected".into()),
         }
     }
 
@@ -90,7 +104,7 @@ impl Raw {
         let number = match self {
             Self::Number(number) => Some(*number),
             Self::Text(text) => text.parse().ok(),
-            Self::List(_) => None,
+            Self::List(_) | Self::Truth(_) => None,
         };
         let number = number.filter(|number| (1..=max).contains(number));
         number

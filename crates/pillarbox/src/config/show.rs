@@ -1,11 +1,13 @@
 //! `config check`, `config show` and `config explain`. They need no running server.
 
 use super::options::{OPTIONS, Spec};
-use super::{Chosen, Layers, Resolved, environment, file_to_read};
+use super::external::{ExternalChosen, spec_of};
+use super::{Chosen, Layers, Origin, Raw, Resolved, environment, file_to_read};
 use crate::cli::ConfigVerb;
 use crate::commands::say;
 use crate::failure::Failure;
-use crate::{serve, suggest};
+use crate::{external, serve, suggest};
+use pillarbox_store::mail::Naming;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -36,6 +38,7 @@ fn check(file: Option<&Path>) -> Result<(), Failure> {
     if resolved.config.tls_mode == super::TlsMode::Files {
         serve::certificate(&resolved.config).map_err(|error| Failure::no(format!("{error:#}")))?;
     }
+    external::open(&resolved.config, Naming::Plain).map_err(no)?;
     say("The configuration is good.")
 }
 
@@ -49,7 +52,17 @@ fn show(file: Option<&Path>, origin: bool, as_json: bool) -> Result<(), Failure>
                 json!({"value": one.raw.to_string(), "origin": one.origin.to_string()}),
             )
         };
-        let all: Map<String, Value> = resolved.chosen.iter().map(field).collect();
+        let external = |one: &ExternalChosen| {
+            let key = format!("oauth.external.{}.{}", one.name, one.key);
+            (
+                key,
+                json!({"value": one.raw.to_string(), "origin": one.origin.to_string()}),
+            )
+        };
+        let all = resolved.chosen.iter().map(field);
+        let all: Map<String, Value> = all
+            .chain(resolved.external.iter().map(external))
+            .collect();
         return say(&Value::Object(all).to_string());
     }
     let mut section = "";
@@ -59,19 +72,44 @@ fn show(file: Option<&Path>, origin: bool, as_json: bool) -> Result<(), Failure>
             section = within;
             say(&format!("\n[{section}]"))?;
         }
-        let line = format!("{name} = {}", one.raw);
-        let comment = if origin {
-            one.origin.to_string()
-        } else {
-            one.spec.help.to_owned()
-        };
-        say(&format!("{line:<46} # {comment}"))?;
+        show_line(name, &one.raw, &one.origin, one.spec.help, origin)?;
+    }
+    let mut provider = "";
+    for one in &resolved.external {
+        if one.name != provider {
+            provider = &one.name;
+            say(&format!("\n[oauth.external.{provider}]"))?;
+        }
+        show_line(one.key, &one.raw, &one.origin, one.help, origin)?;
     }
     Ok(())
 }
 
+fn show_line(name: &str, raw: &Raw, from: &Origin, help: &str, origin: bool) -> Result<(), Failure> {
+    let line = format!("{name} = {raw}");
+    let comment = if origin {
+        from.to_string()
+    } else {
+        help.to_owned()
+    };
+    say(&format!("{line:<46} # {comment}"))
+}
+
 fn explain(key: &str) -> Result<(), Failure> {
     let key = key.replace('_', "-");
+    if let Some(spec) = spec_of(&key) {
+        let more = match spec.more {
+            "" => String::new(),
+            more => format!("\n\n{more}"),
+        };
+        return say(&format!(
+            "oauth.external.NAME.{}: {}{more}\n\n  default    {}\n  variable   {}\n  takes hold after a restart",
+            spec.key,
+            spec.help,
+            spec.default,
+            spec.variable("NAME")
+        ));
+    }
     let Some(spec) = OPTIONS.iter().find(|spec| spec.key == key) else {
         let hint = suggest::hint(&key, OPTIONS.iter().map(|spec| spec.key));
         return Err(Failure::no(format!("unknown key {key}{hint}")));
