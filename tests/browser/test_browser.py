@@ -23,12 +23,18 @@ from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 @pytest.fixture
 def browser(server, tool, tmp_path):
     """Chromium in a home of its own that trusts the development CA, the way a person would make it."""
+    yield from chromium(tool, tmp_path, server["ca"])
+
+
+def chromium(tool, tmp_path, *authorities):
     tool("chromium"), tool("certutil")
     home = tmp_path / "home"
     database = home / ".pki" / "nssdb"
     database.mkdir(parents=True)
     subprocess.run(["certutil", "-d", f"sql:{database}", "-N", "--empty-password"], check=True)
-    subprocess.run(["certutil", "-d", f"sql:{database}", "-A", "-n", "Pillarbox", "-t", "C,,", "-i", server["ca"]], check=True)
+    for number, authority in enumerate(authorities):
+        trust = ["-A", "-n", f"authority {number}", "-t", "C,,", "-i", authority]
+        subprocess.run(["certutil", "-d", f"sql:{database}", *trust], check=True)
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",

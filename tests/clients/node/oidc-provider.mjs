@@ -1,0 +1,54 @@
+// An OpenID provider that others wrote (npm oidc-provider), with people whose password nobody checks. Ends with its parent.
+import { generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:https";
+import Provider from "oidc-provider";
+
+const { port, tls, kid, redirect, lifetime, people, secret } = JSON.parse(process.env.PROVIDER);
+const issuer = `https://localhost:${port}`;
+const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const key = { ...privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "RS256" };
+
+const claims = (id) => people[id] ?? { email: `${id}@example.test`, email_verified: true };
+const scope = "https://mail.google.com/ pillarbox:imap pillarbox:read corp:mail corp:calendar";
+const program = (client_id, auth) => ({
+  client_id,
+  ...auth,
+  application_type: "native",
+  redirect_uris: ["http://127.0.0.1/back"],
+  grant_types: ["authorization_code"],
+  response_types: ["code"],
+});
+
+const provider = new Provider(issuer, {
+  jwks: { keys: [key] },
+  cookies: { keys: ["nobody needs to guess this"] },
+  clients: [
+    { client_id: "pillarbox", client_secret: secret, redirect_uris: [redirect] },
+    program("mutt", { token_endpoint_auth_method: "none" }),
+    program("opaque", { token_endpoint_auth_method: "none" }),
+  ],
+  scopes: ["openid", "email", ...scope.split(" ")],
+  claims: { openid: ["sub"], email: ["email", "email_verified"] },
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...claims(id) }) }),
+  extraTokenClaims: (_, token) => claims(token.accountId),
+  ttl: { AccessToken: lifetime, IdToken: 600, Interaction: 600, Grant: 600, Session: 600 },
+  features: {
+    introspection: { enabled: true, allowedPolicy: () => true },
+    resourceIndicators: {
+      enabled: true,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_, resource, client) => ({
+        scope,
+        audience: resource,
+        accessTokenTTL: lifetime,
+        accessTokenFormat: client.clientId === "opaque" ? "opaque" : "jwt",
+        jwt: { sign: { alg: "RS256", kid } },
+      }),
+    },
+  },
+});
+provider.on("server_error", (_, error) => console.error(error));
+const files = Object.fromEntries(Object.entries(tls).map(([name, path]) => [name, readFileSync(path)]));
+createServer(files, provider.callback()).listen(port, "127.0.0.1", () => console.log("ready"));
+process.stdin.resume().on("end", () => process.exit(0));
