@@ -14,7 +14,9 @@ import urllib.request
 
 import pytest
 
+import test_setup_files
 import test_unix
+from attacks.fixtures import RealServer
 from conftest import DEADLINE, PROGRAM, eventually, message
 
 BROWSER = pathlib.Path(__file__).with_name("play_browser.py")
@@ -318,6 +320,40 @@ def test_watch_tells_of_mail_and_goes_on_after_the_hour(own_server, tmp_path, go
     assert user.good("token", "--for", bob.address).strip() == user.kept(bob)["access_token"]
     process.send_signal(signal.SIGINT)
     assert process.wait(DEADLINE) == -signal.SIGINT
+
+
+@pytest.fixture
+def real(tmp_path):
+    """An installed server, not one for development."""
+    folder = tmp_path / "real"
+    folder.mkdir()
+    server = RealServer(folder)
+    yield server
+    server.stop()
+
+
+def test_a_real_server_and_a_user_of_another_computer(real, tmp_path):
+    person = real.person()
+    user = User(real, tmp_path)
+    user.env = {name: value for name, value in user.env.items() if name != "PILLARBOX_CONFIG"} | {"HOME": str(tmp_path)}
+    browser = test_setup_files.Browser(person)
+    page = browser.go("/account/setup")
+    assert str(real.folder) not in page and 'href="/account/setup/authority.pem"' in page
+    assert f"pillarbox login --server {real['issuer']} {person.address}" in page
+    ca = tmp_path / "authority.pem"
+    ca.write_bytes(browser.get("/account/setup/authority.pem").read())
+    playing = user.playing(person, PILLARBOX_CA=str(ca))
+    done = user.run("login", "--server", real["issuer"], "--ca", "authority.pem", person.address, env=playing)
+    assert done.returncode == 0, done.stderr
+    assert user.run("mail", "send", "--to", person.address, "--subject", "Real", stdin="x\n").returncode == 0
+    assert "Real" in eventually(lambda: user.good("mail", "list"), what="the message")
+    user.age(person)
+    assert user.good("token", "--for", person.address).strip() == user.kept(person)["access_token"]
+    # on the server's own machine nothing has to be named
+    near = user.playing(person, PILLARBOX_CA=str(ca), PILLARBOX_CONFIG=real.env["PILLARBOX_CONFIG"])
+    assert user.run("login", person.address, env=near).returncode == 0
+    manifest = test_setup_files.manifest(browser)["oauth_provider"]
+    assert manifest["hostnames"] == ["localhost"] and manifest["clientId"] == "thunderbird"
 
 
 def test_the_hour_that_takes_a_second(own_server, tmp_path, going):
