@@ -1,3 +1,5 @@
+//! What the log keeps of a connection, what it hides, and how much.
+
 use super::*;
 
 fn pen(log: &WireLog, protocol: Protocol) -> Pen {
