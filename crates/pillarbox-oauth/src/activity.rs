@@ -54,6 +54,18 @@ pub enum Deed {
     AppPasswordEnded,
     /// The account's own password was set.
     PasswordChanged,
+    /// The password is not enough any more to sign in on the web.
+    SecondFactorOn,
+    /// It is again.
+    SecondFactorOff,
+    /// New recovery codes were made; older ones have ended.
+    RecoveryCodesMade,
+    /// A recovery code was used; [`Act::detail`] says how many are left.
+    RecoveryCodeUsed,
+    /// A passkey was made.
+    PasskeyAdded,
+    /// A passkey was removed.
+    PasskeyRemoved,
     /// An invitation to set a password was made.
     Invited,
     /// The account was suspended.
@@ -366,8 +378,20 @@ impl Identity {
         found: &Result<Principal, Refusal>,
         now: Millis,
     ) {
+        self.record_web_by(address, "password", found, now);
+    }
+
+    /// What the account's trail says of a web sign-in by a method.
+    pub(crate) fn record_web_by(
+        &self,
+        address: &str,
+        method: &str,
+        found: &Result<Principal, Refusal>,
+        now: Millis,
+    ) {
         let act = |deed| Act {
             service: Some(Service::Web),
+            method: Some(method.into()),
             ..Act::new(deed, now).from(self.peer)
         };
         match found {

@@ -230,7 +230,7 @@ pub(crate) fn read_jwk(jwk: &Value) -> Done<VerifyKey> {
 }
 
 /// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1).
-fn rsa_der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+pub(crate) fn rsa_der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     fn element(tag: u8, body: &[u8]) -> Vec<u8> {
         let length = body.len().to_be_bytes();
         let digits = length.iter().skip_while(|byte| **byte == 0).copied();

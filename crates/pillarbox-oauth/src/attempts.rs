@@ -84,14 +84,18 @@ impl Attempts {
     }
 }
 
-fn pair(peer: Option<IpAddr>, user: &str) -> Pair {
-    let peer = peer.map(|peer| match peer {
-        // One household has a /64 of addresses.
+/// The network a peer is counted as: one household has a /64 of IPv6 addresses.
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
+    match peer {
         IpAddr::V6(address) if address.to_ipv4_mapped().is_none() => IpAddr::V6(
             Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)),
         ),
         other => other.to_canonical(),
-    });
+    }
+}
+
+fn pair(peer: Option<IpAddr>, user: &str) -> Pair {
+    let peer = peer.map(network);
     let user = &user.as_bytes()[..user.len().min(USER_BYTES_MAX)];
     (peer, user.to_ascii_lowercase().into())
 }

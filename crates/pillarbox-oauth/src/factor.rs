@@ -1,11 +1,15 @@
-//! The second factor of the web pages: one-time codes of a phone (RFC 6238), and recovery codes for the day it is lost.
+//! The second factor of the web pages: one-time codes of a phone (RFC 6238) or a passkey, and recovery codes for the day they
+//! are lost.
 //!
 //! Mail programs are not asked for it: app passwords and tokens were made behind it. A wrong code counts against the account
 //! whatever address it came from, since whoever tries one knows the password already.
 
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, FactorRow, HalfRow, Kind};
-use crate::{Credential, Identity, IdentityError, Principal, Refusal, RefusalKind, Result, Secret};
+use crate::{
+    Act, Credential, Deed, Identity, IdentityError, OwnerProof, Principal, Refusal, RefusalKind,
+    Result, Secret,
+};
 use crate::{Service, totp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -14,8 +18,6 @@ use std::sync::Arc;
 
 /// How long somebody may look for their phone after the password, in milliseconds.
 const HALF_MS: Millis = 10 * 60 * 1000;
-/// Codes that may be tried after one password.
-const TRIES_MAX: u32 = 5;
 /// Sign-ins of one account that may wait for their code.
 const HALVES_MAX: usize = 20;
 /// Recovery codes made at a time.
@@ -44,6 +46,8 @@ pub struct SecondFactor {
     pub since: Option<Millis>,
     /// Recovery codes that were not used yet.
     pub recovery_codes: usize,
+    /// Whether a phone shows codes; if not, it is passkeys that are asked for.
+    pub phone: bool,
 }
 
 /// What a phone must be told, shown until the first code proves that it was.
@@ -57,9 +61,17 @@ pub struct TotpSetup {
 
 /// What a code turned out to be.
 enum Tried {
-    Right,
+    Right(Used),
     Wrong,
     Over,
+}
+
+/// What a right code was.
+#[derive(Clone, Copy)]
+enum Used {
+    Phone,
+    /// So many recovery codes are left.
+    Recovery(usize),
 }
 
 impl Identity {
@@ -144,7 +156,7 @@ impl Identity {
         now: Millis,
     ) -> Result<Principal, Refusal> {
         let unknown = || Refusal::invalid("no sign-in waits for a code");
-        let account = opaque::account_of(Text::Half, ticket).ok_or_else(unknown)?;
+        let account = half_of(ticket).ok_or_else(unknown)?;
         self.slow_down_codes(&account, now)?;
         let (half, code) = (half_key(ticket), self.normal(&account, code));
         let handle = self.inner.store.account(&account);
@@ -156,13 +168,13 @@ impl Identity {
             let Some(mut row) = rows::read::<HalfRow>(rows, &half)? else {
                 return Ok(Tried::Over);
             };
-            if row.ends <= now || row.tries >= TRIES_MAX {
+            if !row.is_open(now) {
                 rows.delete(&half);
                 return Ok(Tried::Over);
             }
-            if try_code(rows, &code, now)? {
+            if let Some(used) = try_code(rows, &code, now)? {
                 rows.delete(&half);
-                return Ok(Tried::Right);
+                return Ok(Tried::Right(used));
             }
             row.tries += 1;
             rows::write(rows, &half, &row)?;
@@ -172,18 +184,25 @@ impl Identity {
             .update::<_, IdentityError>(&[&keys[0], &keys[1]], check)
             .await
             .map_err(temporary)?;
-        match tried {
+        let method = match tried {
             Tried::Over => return Err(unknown()),
             Tried::Wrong => {
                 self.count_code(&account, false, now);
                 let refused = Err(Refusal::invalid("the code is wrong, or was used already"));
                 if let Ok(standing) = self.standing(&account).await {
-                    self.record_web(&standing.address, &refused, now);
+                    self.record_web_by(&standing.address, "two steps, code", &refused, now);
                 }
                 return refused;
             }
-            Tried::Right => self.count_code(&account, true, now),
-        }
+            Tried::Right(used) => {
+                self.count_code(&account, true, now);
+                self.record_recovery(&account, used, now);
+                match used {
+                    Used::Phone => "two steps, code",
+                    Used::Recovery(_) => "two steps, recovery code",
+                }
+            }
+        };
         let standing = self.standing(&account).await?;
         standing.allows(Service::Web)?;
         let person = Principal {
@@ -192,9 +211,12 @@ impl Identity {
             credential: Credential::Password,
             app: None,
             until: None,
-            rights: crate::principal::Rights::default(),
+            rights: crate::principal::Rights {
+                peer: self.peer,
+                ..crate::principal::Rights::default()
+            },
         };
-        self.record_web(&standing.address, &Ok(person.clone()), now);
+        self.record_web_by(&standing.address, method, &Ok(person.clone()), now);
         Ok(person)
     }
 
@@ -207,6 +229,7 @@ impl Identity {
         let stands = |row: FactorRow| SecondFactor {
             since: row.since,
             recovery_codes: row.recovery.len(),
+            phone: row.has_phone(),
         };
         Ok(row.map(stands).unwrap_or_default())
     }
@@ -222,22 +245,19 @@ impl Identity {
         let mut secret = vec![0; totp::SECRET_BYTES];
         (self.inner.random)(&mut secret);
         let key = Kind::Factor.all();
-        let begin = move |rows: &mut Rows| match rows::read::<FactorRow>(rows, &Kind::Factor.all())?
-        {
-            Some(FactorRow { since: Some(_), .. }) => Err(IdentityError::BadPassword(
-                "a second factor is set up already; remove it first",
-            )),
-            Some(row) => Ok(row.secret),
-            None => {
-                let row = FactorRow {
-                    secret: secret.clone(),
-                    since: None,
-                    used: 0,
-                    recovery: Vec::new(),
-                };
-                rows::write(rows, &Kind::Factor.all(), &row)?;
-                Ok(row.secret)
+        let begin = move |rows: &mut Rows| {
+            let row = rows::read::<FactorRow>(rows, &Kind::Factor.all())?;
+            let mut row = row.unwrap_or_default();
+            if row.has_phone() {
+                return Err(IdentityError::BadPassword(
+                    "a second factor is set up already; remove it first",
+                ));
             }
+            if row.fresh.is_empty() {
+                row.fresh = secret.clone();
+                rows::write(rows, &Kind::Factor.all(), &row)?;
+            }
+            Ok(row.fresh)
         };
         let secret = totp::base32(&handle.update(&[&key], begin).await?);
         let mut uri =
@@ -253,7 +273,7 @@ impl Identity {
         })
     }
 
-    /// Switches the second factor on with the first code of the phone; the recovery codes are shown this once.
+    /// Switches codes of a phone on with the first of them; the recovery codes are shown this once.
     ///
     /// # Errors
     /// [`IdentityError::BadPassword`] for a wrong code, or if nothing was begun; [`IdentityError::Store`].
@@ -267,30 +287,61 @@ impl Identity {
         let code = self.normal(account, code);
         let confirm = move |rows: &mut Rows| {
             let row = rows::read::<FactorRow>(rows, &Kind::Factor.all())?;
-            let Some(mut row) = row.filter(|row| row.since.is_none()) else {
+            let Some(mut row) = row.filter(|row| !row.fresh.is_empty()) else {
                 return Err(IdentityError::BadPassword(
                     "no second factor waits to be confirmed",
                 ));
             };
-            row.used = totp::matching(&row.secret, &code.text, 0, now).ok_or(WRONG)?;
-            row.since = Some(now);
+            row.used = totp::matching(&row.fresh, &code.text, 0, now).ok_or(WRONG)?;
+            row.secret = std::mem::take(&mut row.fresh);
+            row.since = row.since.or(Some(now));
             row.recovery = hashes.clone();
             rows::write(rows, &Kind::Factor.all(), &row)
         };
         let handle = self.inner.store.account(account);
         handle.update(&[&Kind::Factor.all()], confirm).await?;
+        let act = Act::new(Deed::SecondFactorOn, now);
+        self.record(account, act.detail("codes of a phone"));
         Ok(codes)
     }
 
-    /// New recovery codes in place of the old ones, against a code of the phone or an old one.
+    /// Switches the second factor on with the passkeys there are; the recovery codes are shown this once.
     ///
     /// # Errors
-    /// [`IdentityError::BadPassword`] for a wrong code, [`IdentityError::TooMany`] for too many of them,
+    /// [`IdentityError::BadPassword`] if it is on, or if there is no passkey; [`IdentityError::Store`].
+    pub async fn require_passkey(&self, account: &AccountId, now: Millis) -> Result<Vec<Secret>> {
+        let (codes, hashes) = self.recovery_codes(account);
+        let switch = move |rows: &mut Rows| {
+            let row = rows::read::<FactorRow>(rows, &Kind::Factor.all())?;
+            let mut row = row.unwrap_or_default();
+            if row.is_on() {
+                return Err(IdentityError::BadPassword("the second factor is on"));
+            }
+            if rows.scan(&Kind::Passkey.all()).is_empty() {
+                return Err(IdentityError::BadPassword("make a passkey first"));
+            }
+            row.since = Some(now);
+            row.secret.clear();
+            row.recovery = hashes.clone();
+            rows::write(rows, &Kind::Factor.all(), &row)
+        };
+        let prefixes = [Kind::Factor.all(), Kind::Passkey.all()];
+        let handle = self.inner.store.account(account);
+        handle.update(&[&prefixes[0], &prefixes[1]], switch).await?;
+        let act = Act::new(Deed::SecondFactorOn, now);
+        self.record(account, act.detail("passkeys"));
+        Ok(codes)
+    }
+
+    /// New recovery codes in place of the old ones, against a code of the phone, an old one, or a passkey.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadPassword`] for a wrong one, [`IdentityError::TooMany`] for too many of them,
     /// [`IdentityError::Store`].
     pub async fn renew_recovery_codes(
         &self,
         account: &AccountId,
-        code: &str,
+        proof: OwnerProof<'_>,
         now: Millis,
     ) -> Result<Vec<Secret>> {
         let (codes, hashes) = self.recovery_codes(account);
@@ -301,68 +352,97 @@ impl Identity {
             }
             Ok(())
         };
-        self.with_code(account, code, now, renew).await?;
+        self.with_owner_proof(account, proof, now, renew).await?;
+        self.record(account, Act::new(Deed::RecoveryCodesMade, now));
         Ok(codes)
     }
 
-    /// Removes the second factor, against a code of the phone or a recovery code.
+    /// Removes the second factor, against a code of the phone, a recovery code, or a passkey.
     ///
     /// # Errors
     /// As [`Identity::renew_recovery_codes`].
     pub async fn remove_second_factor(
         &self,
         account: &AccountId,
-        code: &str,
+        proof: OwnerProof<'_>,
         now: Millis,
     ) -> Result<()> {
         let remove = |rows: &mut Rows| {
             rows.delete(&Kind::Factor.all());
             Ok(())
         };
-        self.with_code(account, code, now, remove).await
+        self.with_owner_proof(account, proof, now, remove).await?;
+        self.record(account, Act::new(Deed::SecondFactorOff, now));
+        Ok(())
     }
 
-    /// Removes the second factor of somebody who lost phone and recovery codes. For administrators.
+    /// Removes the second factor of somebody who lost phone and recovery codes; whether it was on. For administrators.
     ///
     /// # Errors
     /// [`IdentityError::Store`].
-    pub async fn clear_second_factor(&self, account: &AccountId) -> Result<()> {
+    pub async fn clear_second_factor(&self, account: &AccountId, now: Millis) -> Result<bool> {
         let clear = |rows: &mut Rows| {
+            let row = rows::read::<FactorRow>(rows, &Kind::Factor.all())?;
             rows.delete(&Kind::Factor.all());
-            Ok::<_, IdentityError>(())
+            Ok::<_, IdentityError>(row.is_some_and(|row| row.is_on()))
         };
         let handle = self.inner.store.account(account);
-        handle.update(&[&Kind::Factor.all()], clear).await
+        let was_on = handle.update(&[&Kind::Factor.all()], clear).await?;
+        if was_on {
+            let act = Act::new(Deed::SecondFactorOff, now);
+            self.record(account, act.detail("cleared by an administrator"));
+        }
+        Ok(was_on)
     }
 
-    /// Does something if a code is right; a wrong one counts.
-    async fn with_code(
+    fn record_recovery(&self, account: &AccountId, used: Used, now: Millis) {
+        if let Used::Recovery(left) = used {
+            let act = Act::new(Deed::RecoveryCodeUsed, now).detail(format!("{left} left"));
+            self.record(account, act);
+        }
+    }
+
+    /// Does something if what is shown is right; a wrong code counts.
+    async fn with_owner_proof(
         &self,
         account: &AccountId,
-        code: &str,
+        proof: OwnerProof<'_>,
         now: Millis,
         mut then: impl FnMut(&mut Rows) -> Result<()> + Send + 'static,
     ) -> Result<()> {
+        let code = match proof {
+            OwnerProof::Code(code) => code,
+            OwnerProof::Passkey(ticket, answer) => {
+                self.confirm_by_passkey(account, (ticket, answer), now)
+                    .await?;
+                let handle = self.inner.store.account(account);
+                return handle.update(&[&Kind::Factor.all()], then).await;
+            }
+            OwnerProof::Password(_) => {
+                return Err(IdentityError::BadPassword("a password is not enough here"));
+            }
+        };
         if self.slow_down_codes(account, now).is_err() {
             return Err(IdentityError::TooMany("wrong codes; wait a little"));
         }
         let code = self.normal(account, code);
         let check = move |rows: &mut Rows| match try_code(rows, &code, now)? {
-            true => then(rows).map(|()| true),
-            false => Ok(false),
+            Some(used) => then(rows).map(|()| Some(used)),
+            None => Ok(None),
         };
         let handle = self.inner.store.account(account);
-        let right = handle.update(&[&Kind::Factor.all()], check).await?;
-        self.count_code(account, right, now);
-        right.then_some(()).ok_or(WRONG)
+        let used = handle.update(&[&Kind::Factor.all()], check).await?;
+        self.count_code(account, used.is_some(), now);
+        self.record_recovery(account, used.ok_or(WRONG)?, now);
+        Ok(())
     }
 
     async fn has_second_factor(&self, account: &AccountId) -> Result<bool, Refusal> {
         let row = self.factor_row(account).await.map_err(temporary)?;
-        Ok(row.is_some_and(|row| row.since.is_some()))
+        Ok(row.is_some_and(|row| row.is_on()))
     }
 
-    async fn factor_row(&self, account: &AccountId) -> Result<Option<FactorRow>> {
+    pub(crate) async fn factor_row(&self, account: &AccountId) -> Result<Option<FactorRow>> {
         let row = self
             .inner
             .store
@@ -428,23 +508,30 @@ struct Code {
     hash: [u8; 32],
 }
 
-/// Whether a code is right; then it is not any more.
-fn try_code(rows: &mut Rows, code: &Code, now: Millis) -> Result<bool> {
+/// What a code is, if it is right; then it is not any more.
+fn try_code(rows: &mut Rows, code: &Code, now: Millis) -> Result<Option<Used>> {
     let key = Kind::Factor.all();
     let row = rows::read::<FactorRow>(rows, &key)?;
-    let Some(mut row) = row.filter(|row| row.since.is_some()) else {
-        return Ok(false);
+    let Some(mut row) = row.filter(FactorRow::is_on) else {
+        return Ok(None);
     };
     let before = row.recovery.len();
     row.recovery.retain(|hash| !opaque::same(hash, &code.hash));
     let recovered = row.recovery.len() < before;
-    match totp::matching(&row.secret, &code.text, row.used, now) {
-        Some(step) => row.used = step,
-        None if recovered => {}
-        None => return Ok(false),
-    }
+    let step = match row.has_phone() {
+        true => totp::matching(&row.secret, &code.text, row.used, now),
+        false => None,
+    };
+    let used = match step {
+        Some(step) => {
+            row.used = step;
+            Used::Phone
+        }
+        None if recovered => Used::Recovery(row.recovery.len()),
+        None => return Ok(None),
+    };
     rows::write(rows, &key, &row)?;
-    Ok(true)
+    Ok(Some(used))
 }
 
 /// Addresses have no NUL, so nobody's password failures are counted here.
@@ -452,7 +539,12 @@ fn counted_as(account: &AccountId) -> String {
     format!("code\0{}", account.0)
 }
 
-fn half_key(ticket: &str) -> Vec<u8> {
+/// The account whose sign-in a ticket stands for.
+pub(crate) fn half_of(ticket: &str) -> Option<AccountId> {
+    opaque::account_of(Text::Half, ticket)
+}
+
+pub(crate) fn half_key(ticket: &str) -> Vec<u8> {
     Kind::Half.key(BASE64.encode(opaque::hash(ticket)))
 }
 

@@ -10,6 +10,7 @@ mod attempts;
 mod authorize;
 mod certificate;
 mod certificates;
+mod ceremonies;
 mod changes;
 mod client;
 mod client_auth;
@@ -26,6 +27,8 @@ mod invites;
 mod keys;
 mod limits;
 mod opaque;
+mod owner;
+mod passkeys;
 mod people;
 mod principal;
 mod pushed;
@@ -41,6 +44,7 @@ mod standing;
 mod tests;
 mod token;
 mod totp;
+mod webauthn;
 mod words;
 mod work;
 
@@ -62,6 +66,8 @@ pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use introspect::Introspection;
 pub use invites::INVITE_MS;
 pub use limits::{AppLimits, Network, NotANetwork};
+pub use owner::OwnerProof;
+pub use passkeys::{Offers, Passkey, PasskeyOptions};
 pub use principal::{Credential, Principal, Refusal, RefusalKind, Service};
 pub use pushed::PushedResponse;
 pub use registration::{REGISTRATION_BYTES_MAX, Registration};
@@ -72,7 +78,7 @@ pub use server::{
     AuthorizationError, AuthorizationRequest, BasicAuth, ErrorCode, Jwks, Metadata, Prompt,
     TokenError, TokenResponse, UserInfo,
 };
-pub use sessions::SESSION_MS;
+pub use sessions::{SESSION_MS, WebSession};
 
 use pillarbox_store::mail::{AccountId, Millis, Store, StoreError};
 use serde::Serialize;
@@ -301,6 +307,7 @@ struct Inner {
     hasher: hashing::Hasher,
     attempts: attempts::Attempts,
     work: work::Work,
+    ceremonies: ceremonies::Ceremonies,
     device: device::Waiting,
     external: external::Externals,
     standings: standing::Standings,
@@ -350,6 +357,7 @@ impl Identity {
             hasher,
             attempts: attempts::Attempts::default(),
             work: work::Work::default(),
+            ceremonies: ceremonies::Ceremonies::default(),
             device: device::Waiting::default(),
             external,
             standings: standing::Standings::default(),

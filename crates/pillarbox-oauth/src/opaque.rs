@@ -33,8 +33,13 @@ impl Kind {
 
 /// SHA-256: enough for texts nobody can guess.
 pub(crate) fn hash(text: &str) -> [u8; 32] {
+    hash_bytes(text.as_bytes())
+}
+
+/// The same of bytes.
+pub(crate) fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    out.copy_from_slice(digest(&SHA256, bytes).as_ref());
     out
 }
 

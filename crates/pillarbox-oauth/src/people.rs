@@ -379,7 +379,10 @@ impl Identity {
             credential: Credential::Password,
             app: None,
             until: None,
-            rights: Rights::default(),
+            rights: Rights {
+                peer: self.peer,
+                ..Rights::default()
+            },
         })
     }
 

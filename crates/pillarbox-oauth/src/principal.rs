@@ -2,6 +2,7 @@
 
 use pillarbox_store::mail::{AccountId, Millis, StoreError};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What opened a session; revoking it, or what it came from, ends the session.
@@ -95,6 +96,8 @@ pub(crate) struct Rights {
     pub read_only: bool,
     /// When the person signed in, in a web session.
     pub signed_in: Option<Millis>,
+    /// From where, if that was just now.
+    pub peer: Option<IpAddr>,
     pub sees_hidden: bool,
     /// The OAuth client, by its id.
     pub client: Option<Arc<str>>,

@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Half,
     /// Who the person is at providers elsewhere, by the digest of the issuer.
     External,
+    /// Passkeys by the hash of their credential id.
+    Passkey,
     /// Registered clients by id (an account of their own).
     Client,
     /// Pushed authorization requests by hash (an account of their own).
@@ -71,6 +73,7 @@ impl Kind {
             Self::Factor => b'f',
             Self::Half => b'h',
             Self::External => b'e',
+            Self::Passkey => b'y',
             Self::Client => b'l',
             Self::Pushed => b'q',
             Self::Certificate => b't',
@@ -199,13 +202,25 @@ pub(crate) struct CodeRow {
 pub(crate) struct SessionRow {
     pub created: Millis,
     pub ends: Millis,
+    /// What the browser said of itself.
+    #[serde(default)]
+    pub browser: String,
+    #[serde(default)]
+    pub peer: Option<std::net::IpAddr>,
+    /// When it was last used, about; None is not since it began.
+    #[serde(default)]
+    pub used: Option<Millis>,
 }
 
 /// The second factor.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub(crate) struct FactorRow {
+    /// Of the phone that shows codes; empty is none.
     pub secret: Vec<u8>,
-    /// When the first code came; None is not yet.
+    /// Of a phone that has not shown its first code yet.
+    #[serde(default)]
+    pub fresh: Vec<u8>,
+    /// When it was switched on; None is not yet.
     pub since: Option<Millis>,
     /// The last step that matched: none up to it is good again.
     pub used: i64,
@@ -213,11 +228,48 @@ pub(crate) struct FactorRow {
     pub recovery: Vec<[u8; 32]>,
 }
 
+impl FactorRow {
+    /// Whether the password alone is not enough.
+    pub(crate) fn is_on(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// Whether codes of a phone are good; if not, passkeys and recovery codes are.
+    pub(crate) fn has_phone(&self) -> bool {
+        self.is_on() && !self.secret.is_empty()
+    }
+}
+
+/// A passkey. Binary members are base64url.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PasskeyRow {
+    pub name: String,
+    /// Credential id.
+    pub id: String,
+    /// COSE key.
+    pub key: String,
+    pub counter: u32,
+    pub may_sync: bool,
+    pub synced: bool,
+    pub created: Millis,
+    pub used: Option<Millis>,
+}
+
 /// A sign-in between password and code.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct HalfRow {
     pub ends: Millis,
     pub tries: u32,
+}
+
+impl HalfRow {
+    /// Codes that may be tried after one password.
+    const TRIES_MAX: u32 = 5;
+
+    /// Whether it still waits at `now`.
+    pub(crate) fn is_open(&self, now: Millis) -> bool {
+        self.ends > now && self.tries < Self::TRIES_MAX
+    }
 }
 
 /// Who the person is at one provider elsewhere.

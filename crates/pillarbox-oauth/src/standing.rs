@@ -260,9 +260,9 @@ impl Identity {
             until: Some(claims.exp.saturating_mul(1000)),
             rights: Rights {
                 read_only: access == Access::Read,
-                signed_in: None,
                 sees_hidden: service == Service::Imap && scopes.has(Scope::ImapAdmin),
                 client: Some(claims.client_id.as_str().into()),
+                ..Rights::default()
             },
         })
     }

@@ -96,7 +96,7 @@ async fn back(
         Ok(FirstFactor::Enough(person)) => signed_in(&app, &headers, &person, waiting).await,
         Ok(FirstFactor::HalfWay(ticket)) => {
             let (ticket, waiting) = (ticket.expose(), waiting.as_ref());
-            factor::ask(&app, StatusCode::OK, ticket, waiting, None)
+            factor::ask(&app, StatusCode::OK, ticket, waiting, None).await
         }
         Err(refusal) => refused(&app, &provider, waiting.as_ref(), &refusal),
     };

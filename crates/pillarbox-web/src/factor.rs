@@ -2,15 +2,15 @@
 
 use crate::frame::Frame;
 use crate::pages::Waiting;
+use crate::passkeys::{self, sentence};
 use crate::signed::Signed;
-use crate::{App, Peer, Site, form, headers, pages};
+use crate::{App, Peer, Site, account, form, pages};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, State};
-use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use pillarbox_oauth::{FirstFactor, IdentityError, RefusalKind, Secret, TotpSetup};
+use pillarbox_oauth::{IdentityError, Offers, OwnerProof, RefusalKind, Secret, TotpSetup};
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write as _;
 
@@ -26,6 +26,7 @@ struct Ask<'a> {
     ticket: &'a str,
     then: &'a str,
     error: Option<&'a str>,
+    offers: Offers,
 }
 
 #[derive(Template)]
@@ -35,17 +36,33 @@ struct Page<'a> {
     frame: Frame<'a>,
     error: Option<&'a str>,
     stands: Stands,
+    /// Whether this server can have passkeys.
+    script: bool,
 }
 
 enum Stands {
-    /// Off; what the phone must be told.
-    Off { qr: Qr, secret: String },
-    /// On, with so many recovery codes left.
-    On { left: usize },
+    Off {
+        phone: Phone,
+        /// How many there are.
+        passkeys: usize,
+    },
+    On {
+        /// Recovery codes left.
+        left: usize,
+        passkeys: usize,
+        /// What a phone must be told; None has been.
+        phone: Option<Phone>,
+    },
     /// Recovery codes, this once.
     Codes { codes: Vec<Secret> },
     /// Just removed.
     Removed,
+}
+
+/// What a phone must be told, as a picture and as words to type.
+struct Phone {
+    qr: Qr,
+    secret: String,
 }
 
 /// A QR code as the path of an SVG, one square a dark module.
@@ -55,7 +72,7 @@ struct Qr {
 }
 
 /// The page that asks for a code, after the right password.
-pub(crate) fn ask(
+pub(crate) async fn ask(
     app: &App,
     status: StatusCode,
     ticket: &str,
@@ -63,21 +80,22 @@ pub(crate) fn ask(
     error: Option<&str>,
 ) -> Response {
     let then = waiting.map_or("", |waiting| &waiting.then);
+    // If it cannot be read, the answer will say so.
+    let offers = app.web.identity.step_offers(ticket, app.now()).await;
     let page = Ask {
         site: &app.site,
         ticket,
         then,
         error,
+        offers: offers.unwrap_or_default(),
     };
     let mut response = pages::show(status, &page);
     let next = waiting.and_then(|waiting| waiting.redirect.as_deref());
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, headers::policy(next));
+    passkeys::allow_script(app, &mut response, next);
     response
 }
 
-/// The code that was asked for.
+/// The code that was asked for, or the passkey.
 pub(crate) async fn code(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
@@ -88,7 +106,16 @@ pub(crate) async fn code(
     let waiting = pages::waiting(&app, form::get(&form, "then")).await;
     let (ticket, code) = (form::get(&form, "ticket"), form::get(&form, "code"));
     let identity = pages::identity_for(&app, peer);
-    match identity.web_second_factor(ticket, code, app.now()).await {
+    let shown = passkeys::shown(&headers, &form);
+    let found = match shown {
+        Some(shown) => {
+            identity
+                .passkey_second_factor(ticket, shown, app.now())
+                .await
+        }
+        None => identity.web_second_factor(ticket, code, app.now()).await,
+    };
+    match found {
         Ok(person) => pages::signed_in(&app, &headers, &person, waiting).await,
         Err(refusal) => {
             tracing::info!(cause = refusal.cause, "second factor refused");
@@ -101,12 +128,16 @@ pub(crate) async fn code(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "The server could not check this just now. Please try again.",
                 ),
+                _ if shown.is_some() => (
+                    StatusCode::FORBIDDEN,
+                    "This passkey is not right here, or came too late. Try again, or sign in anew.",
+                ),
                 _ => (
                     StatusCode::FORBIDDEN,
                     "This code is not right, was used already, or came too late. Wait for the next one, or sign in anew.",
                 ),
             };
-            ask(&app, status, ticket, waiting.as_ref(), Some(error))
+            ask(&app, status, ticket, waiting.as_ref(), Some(error)).await
         }
     }
 }
@@ -117,32 +148,42 @@ pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
 }
 
 /// What was asked of it.
-pub(crate) async fn change(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
+pub(crate) async fn change(
+    State(app): State<App>,
+    signed: Signed,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = form::read(&body);
     let (identity, now) = (&signed.identity, app.now());
     let (account, code) = (signed.account(), form::get(&form, "code"));
+    let (password, proof) = match passkeys::shown(&headers, &form) {
+        Some((ticket, answer)) => (
+            OwnerProof::Passkey(ticket, answer),
+            OwnerProof::Passkey(ticket, answer),
+        ),
+        None => (
+            OwnerProof::Password(form::get(&form, "password")),
+            OwnerProof::Code(code),
+        ),
+    };
+    let codes = |codes| Stands::Codes { codes };
     let done = match form::get(&form, "do") {
-        "on" => {
-            // A borrowed session alone must not lock its owner out.
-            let password = form::get(&form, "password");
-            let first = identity.web_first_factor(signed.person.address(), password, now);
-            match first.await {
-                Ok(FirstFactor::Enough(_)) => {
-                    let codes = identity.confirm_totp(account, code, now).await;
-                    codes.map(|codes| Stands::Codes { codes })
-                }
-                Ok(FirstFactor::HalfWay(_)) => return pages::go(PAGE),
-                Err(_) => Err(IdentityError::BadPassword(
-                    "the password was not accepted; please try again",
-                )),
-            }
-        }
-        "renew" => {
-            let codes = identity.renew_recovery_codes(account, code, now).await;
-            codes.map(|codes| Stands::Codes { codes })
-        }
+        // A borrowed session alone must not lock its owner out.
+        "on" => match identity.confirm_owner(&signed.person, password, now).await {
+            Ok(()) => identity.confirm_totp(account, code, now).await.map(codes),
+            Err(fault) => Err(fault),
+        },
+        "passkeys" => match identity.confirm_owner(&signed.person, password, now).await {
+            Ok(()) => identity.require_passkey(account, now).await.map(codes),
+            Err(fault) => Err(fault),
+        },
+        "renew" => identity
+            .renew_recovery_codes(account, proof, now)
+            .await
+            .map(codes),
         "off" => {
-            let removed = identity.remove_second_factor(account, code, now).await;
+            let removed = identity.remove_second_factor(account, proof, now).await;
             removed.map(|()| Stands::Removed)
         }
         _ => return pages::go(PAGE),
@@ -150,7 +191,7 @@ pub(crate) async fn change(State(app): State<App>, signed: Signed, body: Bytes) 
     match done {
         Ok(stands) => show(&app, &signed, StatusCode::OK, None, stands),
         Err(fault @ (IdentityError::BadPassword(_) | IdentityError::TooMany(_))) => {
-            let error = sentence(&fault.to_string());
+            let error = sentence(&fault);
             stands(&app, &signed, StatusCode::FORBIDDEN, Some(&error)).await
         }
         Err(fault) => pages::failed(&app, &fault),
@@ -159,27 +200,37 @@ pub(crate) async fn change(State(app): State<App>, signed: Signed, body: Bytes) 
 
 async fn stands(app: &App, signed: &Signed, status: StatusCode, error: Option<&str>) -> Response {
     let identity = &app.web.identity;
-    let now = match identity.second_factor(signed.account()).await {
-        Ok(now) => now,
+    let read = async {
+        let now = identity.second_factor(signed.account()).await?;
+        let passkeys = match identity.takes_passkeys() {
+            true => identity.list_passkeys(signed.account()).await?.len(),
+            false => 0,
+        };
+        let phone = match now.phone {
+            true => None,
+            false => Some(phone(&identity.begin_totp(signed.account()).await?)),
+        };
+        Ok::<_, IdentityError>((now, passkeys, phone))
+    };
+    let stands = match read.await {
+        Ok((now, passkeys, Some(phone))) if now.since.is_none() => Stands::Off { phone, passkeys },
+        Ok((now, passkeys, phone)) => Stands::On {
+            left: now.recovery_codes,
+            passkeys,
+            phone,
+        },
         Err(fault) => return pages::failed(app, &fault),
     };
-    if now.since.is_some() {
-        let left = now.recovery_codes;
-        return show(app, signed, status, error, Stands::On { left });
-    }
-    match identity.begin_totp(signed.account()).await {
-        Ok(setup) => show(app, signed, status, error, off(&setup)),
-        Err(fault) => pages::failed(app, &fault),
-    }
+    show(app, signed, status, error, stands)
 }
 
-fn off(setup: &TotpSetup) -> Stands {
+fn phone(setup: &TotpSetup) -> Phone {
     let letters: Vec<char> = setup.secret.expose().chars().collect();
     let words: Vec<String> = letters
         .chunks(4)
         .map(|word| word.iter().collect())
         .collect();
-    Stands::Off {
+    Phone {
         qr: draw(setup.uri.expose()),
         secret: words.join(" "),
     }
@@ -194,11 +245,14 @@ fn show(
 ) -> Response {
     let page = Page {
         site: &app.site,
-        frame: Frame::account(signed, PAGE),
+        frame: Frame::account(signed, account::SIGN_IN),
         error,
         stands,
+        script: app.web.identity.takes_passkeys(),
     };
-    pages::show(status, &page)
+    let mut response = pages::show(status, &page);
+    passkeys::allow_script(app, &mut response, None);
+    response
 }
 
 /// Too long an address gives an empty picture; the secret stands beside it.
@@ -217,10 +271,4 @@ fn draw(text: &str) -> Qr {
         size: code.size() + 2 * QUIET,
         path,
     }
-}
-
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(['.']).collect()
 }

@@ -29,7 +29,7 @@ const ACCOUNT: [(&str, &str); 7] = [
     ("Apps", "/account/apps"),
     ("App passwords", "/account/app-passwords"),
     ("Sessions", "/account/sessions"),
-    ("Second factor", "/account/second-factor"),
+    ("Signing in", "/account/sign-in"),
     ("Set up", "/account/setup"),
     ("Activity", "/account/activity"),
 ];
@@ -99,6 +99,8 @@ impl<'a> Frame<'a> {
             "app-removed" => "The program can no longer use your mail.",
             "password-revoked" => "The app password is revoked.",
             "session-ended" => "The session was ended.",
+            "web-session-ended" => "That browser is signed out.",
+            "web-sessions-ended" => "All other browsers are signed out.",
             "session-gone" => "That session had already ended.",
             "sessions-ended" => "All sessions were told to end.",
             "suspended" => {
@@ -107,6 +109,11 @@ impl<'a> Frame<'a> {
             "resumed" => "The account can be used again.",
             "administrator-on" => "The person is now an administrator.",
             "administrator-off" => "The person is no longer an administrator.",
+            "password-changed" => "Your new password is set. What rested on the old one has ended.",
+            "passkey-added" => "The passkey is ready: use it the next time you sign in.",
+            "passkey-removed" => {
+                "The passkey opens nothing any more. You can delete it on your device too."
+            }
             "app-approved" => "People may use the program now.",
             "app-unregistered" => "The program is removed, and what people allowed it has ended.",
             "app-delegated" => "The service account may do this from its next token on.",

@@ -17,12 +17,24 @@ const HSTS: &str = "max-age=63072000";
 /// A policy without scripts, frames or anything of another host; forms may lead to ourselves and to `next`, where the
 /// browser is sent after the form (browsers apply form-action to the redirects behind it).
 pub(crate) fn policy(next: Option<&str>) -> HeaderValue {
+    allowing("", next)
+}
+
+/// The same with one script of ours, which may ask us questions.
+pub(crate) fn policy_with(origin: &str, script: &str, next: Option<&str>) -> HeaderValue {
+    allowing(
+        &format!("script-src {origin}{script}; connect-src 'self'; "),
+        next,
+    )
+}
+
+fn allowing(more: &str, next: Option<&str>) -> HeaderValue {
     let next = next
         .and_then(source)
         .map(|source| format!(" {source}"))
         .unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'{next}; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; img-src 'self'; {more}form-action 'self'{next}; base-uri 'none'; frame-ancestors 'none'"
     );
     HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
 }

@@ -1,13 +1,15 @@
 //! The web floor: sign-in and consent pages, the endpoints of the authorization server, discovery, and what mail programs
 //! ask before they are set up. An axum [`Router`]; sockets and TLS are the program's business, the time is an argument.
 //!
-//! Deliberately absent: scripts (every page works without), anything from another host, cookies on endpoints for programs.
+//! Deliberately absent: scripts but the one for passkeys (every page works without), anything from another host, cookies on
+//! endpoints for programs.
 #![forbid(unsafe_code)]
 
 mod account;
 mod admin;
 mod autoconfig;
 mod autodiscover;
+mod browser;
 mod consent;
 mod console;
 mod control;
@@ -22,6 +24,7 @@ mod frame;
 mod headers;
 mod invite;
 mod pages;
+mod passkeys;
 mod registration;
 mod session;
 mod signed;
@@ -159,6 +162,7 @@ pub fn router_with(web: Web, more: Router) -> Router {
         .route("/device", get(device::page).post(device::enter))
         .route("/device/consent", get(device::ask).post(device::answer))
         .merge(account::routes())
+        .merge(passkeys::routes())
         .merge(admin::routes())
         .merge(invite::routes())
         .merge(console::routes(web.dev))
@@ -223,6 +227,7 @@ pub fn router_with(web: Web, more: Router) -> Router {
         .route("/healthz", get(endpoints::health))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
+        .route(passkeys::SCRIPT, get(passkeys::script))
         .fallback(pages::not_found)
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&app),

@@ -1,15 +1,14 @@
 //! The pages of people: start, sign in and out, messages.
 
-use crate::{App, Peer, Site, device, external, factor, form, headers, session, signed};
+use crate::signed::Signed;
+use crate::{App, Peer, Site, browser, device, external, factor, form, passkeys, session, signed};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, SET_COOKIE,
-};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use pillarbox_oauth::{FirstFactor, Identity, Principal, RefusalKind};
+use pillarbox_oauth::{FirstFactor, Identity, Principal, RefusalKind, Secret};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -39,6 +38,7 @@ struct SignIn<'a> {
     marked: bool,
     /// Providers elsewhere.
     ways: Vec<external::Way>,
+    passkeys: bool,
 }
 
 #[derive(Template)]
@@ -211,12 +211,11 @@ pub(crate) fn sign_in_form(
             then,
             marked: error.is_some() && !address.is_empty(),
             ways: external::ways(app, waiting),
+            passkeys: app.web.identity.takes_passkeys(),
         },
     );
     let next = waiting.and_then(|waiting| waiting.redirect.as_deref());
-    response
-        .headers_mut()
-        .insert(CONTENT_SECURITY_POLICY, headers::policy(next));
+    passkeys::allow_script(app, &mut response, next);
     response
 }
 
@@ -243,7 +242,8 @@ pub(crate) async fn sign_in(
                 ticket.expose(),
                 waiting.as_ref(),
                 None,
-            );
+            )
+            .await;
         }
         Err(refusal) => {
             tracing::info!(address, cause = refusal.cause, "web sign-in refused");
@@ -280,15 +280,36 @@ pub(crate) async fn signed_in(
     {
         return failed(app, &fault);
     }
-    let session = match app.web.identity.open_session(person, app.now()).await {
+    let identity = &app.web.identity;
+    let opened = identity.open_session_in(person, browser::agent(headers), app.now());
+    let session = match opened.await {
         Ok(session) => session,
         Err(fault) => return failed(app, &fault),
     };
     let next = waiting.map_or_else(|| signed::next(headers), |waiting| waiting.next);
-    let mut response = go(&next);
+    with_session(&next, &session)
+}
+
+/// Goes on with a new session after something that ended all of a person's sessions.
+pub(crate) async fn renewed(
+    app: &App,
+    headers: &HeaderMap,
+    signed: &Signed,
+    next: &str,
+) -> Response {
+    let identity = &signed.identity;
+    let opened = identity.open_session_in(&signed.person, browser::agent(headers), app.now());
+    match opened.await {
+        Ok(session) => with_session(next, &session),
+        Err(fault) => failed(app, &fault),
+    }
+}
+
+fn with_session(next: &str, session: &Secret) -> Response {
+    let mut response = go(next);
     response
         .headers_mut()
-        .insert(SET_COOKIE, session::set(Some(&session)));
+        .insert(SET_COOKIE, session::set(Some(session)));
     response
 }
 

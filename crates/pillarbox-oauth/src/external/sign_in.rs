@@ -185,6 +185,7 @@ impl Identity {
             until: None,
             rights: Rights {
                 signed_in,
+                peer: self.peer,
                 ..Rights::default()
             },
         }))

@@ -1,7 +1,7 @@
 //! The second factor, over the whole floor.
 
 use super::{ADA, HOUR, House, MINUTE, NOW, PASSWORD};
-use crate::{FirstFactor, IdentityError, RefusalKind, Secret, totp};
+use crate::{FirstFactor, IdentityError, OwnerProof, RefusalKind, Secret, totp};
 use pillarbox_store::mail::Millis;
 
 /// What the phone shows. A base32 reader of its own: what we print must be readable to others.
@@ -149,7 +149,7 @@ async fn recovery_codes_are_good_once_each() {
     );
     let code = phone(&secret, NOW + MINUTE);
     let fresh = identity
-        .renew_recovery_codes(&house.ada, &code, NOW + MINUTE)
+        .renew_recovery_codes(&house.ada, OwnerProof::Code(&code), NOW + MINUTE)
         .await
         .unwrap();
     assert!(!enter(codes[2].expose()).await, "the old ones are gone");
@@ -239,7 +239,7 @@ async fn guesses_count_against_the_account_from_everywhere() {
     assert!(matches!(
         house
             .identity
-            .remove_second_factor(&house.ada, &code, NOW)
+            .remove_second_factor(&house.ada, OwnerProof::Code(&code), NOW)
             .await,
         Err(IdentityError::TooMany(_))
     ));
@@ -258,22 +258,22 @@ async fn removing_it_takes_a_code_or_an_administrator() {
     let identity = &house.identity;
     assert!(
         identity
-            .remove_second_factor(&house.ada, "000000", NOW)
+            .remove_second_factor(&house.ada, OwnerProof::Code("000000"), NOW)
             .await
             .is_err()
     );
     identity
-        .remove_second_factor(&house.ada, codes[0].expose(), NOW)
+        .remove_second_factor(&house.ada, OwnerProof::Code(codes[0].expose()), NOW)
         .await
         .unwrap();
     assert!(identity.web_sign_in(ADA, PASSWORD, NOW).await.is_ok());
     assert!(
         identity
-            .remove_second_factor(&house.ada, codes[1].expose(), NOW)
+            .remove_second_factor(&house.ada, OwnerProof::Code(codes[1].expose()), NOW)
             .await
             .is_err()
     );
     set_up(&house).await;
-    identity.clear_second_factor(&house.ada).await.unwrap();
+    identity.clear_second_factor(&house.ada, NOW).await.unwrap();
     assert!(identity.web_sign_in(ADA, PASSWORD, NOW).await.is_ok());
 }

@@ -15,6 +15,7 @@ mod dpop;
 mod external;
 mod factor;
 mod limits;
+mod passkeys;
 mod registration;
 mod requests;
 mod rotation;

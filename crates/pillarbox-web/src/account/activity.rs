@@ -73,6 +73,13 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         Deed::AppPasswordMade => ("change", format!("App password “{app}” was made")),
         Deed::AppPasswordEnded => ("change", format!("App password “{app}” was revoked")),
         Deed::PasswordChanged => ("change", "The password was set".into()),
+        Deed::SecondFactorOn => ("change", "The second factor was switched on".into()),
+        Deed::SecondFactorOff => ("change", "The second factor was switched off".into()),
+        Deed::RecoveryCodesMade => ("change", "New recovery codes were made".into()),
+        Deed::RecoveryCodeUsed => ("change", "A recovery code was used".into()),
+        Deed::PasskeyAdded => ("change", format!("Passkey “{app}” was added")),
+        Deed::PasskeyRemoved if app == "all" => ("change", "All passkeys were removed".into()),
+        Deed::PasskeyRemoved => ("change", format!("Passkey “{app}” was removed")),
         Deed::Invited => (
             "change",
             "An invitation to set the password was made".into(),

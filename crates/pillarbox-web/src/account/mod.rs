@@ -8,6 +8,7 @@ mod labels;
 mod overview;
 mod sessions;
 mod setup;
+mod sign_in;
 mod thunderbird;
 
 pub(crate) use activity::{Entry, entries};
@@ -17,6 +18,9 @@ pub(crate) use sessions::{Live, live};
 use crate::App;
 use axum::Router;
 use axum::routing::{get, post};
+
+/// Where passwords, passkeys and the second factor are.
+pub(crate) const SIGN_IN: &str = "/account/sign-in";
 
 pub(crate) fn routes() -> Router<App> {
     Router::new()
@@ -31,6 +35,16 @@ pub(crate) fn routes() -> Router<App> {
         .route("/account/sessions", get(sessions::page))
         .route("/account/sessions/end", post(sessions::end))
         .route("/account/sessions/end-all", post(sessions::end_all))
+        .route("/account/sessions/web/end", post(sessions::end_web))
+        .route(
+            "/account/sessions/web/end-others",
+            post(sessions::end_other_web),
+        )
+        .route(SIGN_IN, get(sign_in::page))
+        .route(
+            sign_in::PASSWORD,
+            get(sign_in::password_page).post(sign_in::change_password),
+        )
         .route("/account/setup", get(setup::page))
         .route(thunderbird::PATH, get(thunderbird::extension))
         .route(apple::PATH, get(apple::profile))

@@ -1,17 +1,17 @@
-//! Live connections of the person's mail programs.
+//! Live connections of the person's mail programs, and the browsers that are signed in to these pages.
 
 use crate::control::{LiveSession, SignedIn};
 use crate::frame::Frame;
-use crate::pages::{go, show};
+use crate::pages::{failed, go, show};
 use crate::signed::Signed;
 use crate::when::{When, many};
-use crate::{App, Site, form};
+use crate::{App, Site, browser, form, session};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use pillarbox_oauth::{Act, Credential, Deed};
+use pillarbox_oauth::{Act, Credential, Deed, IdentityError};
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -20,6 +20,18 @@ struct Page<'a> {
     site: &'a Site,
     frame: Frame<'a>,
     sessions: Vec<Live>,
+    browsers: Vec<Browser>,
+}
+
+/// A web session as shown.
+struct Browser {
+    id: Arc<str>,
+    name: String,
+    peer: Option<String>,
+    since: When,
+    used: When,
+    ends: When,
+    here: bool,
 }
 
 /// One session as shown.
@@ -80,8 +92,25 @@ impl Live {
 pub(crate) async fn page(
     State(app): State<App>,
     signed: Signed,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
+    let now = app.now();
+    let cookie = session::cookie(&headers).unwrap_or_default();
+    let web = signed.identity.web_sessions(signed.account(), cookie, now);
+    let web = match web.await {
+        Ok(web) => web,
+        Err(fault) => return failed(&app, &fault),
+    };
+    let browsers = web.into_iter().map(|one| Browser {
+        id: one.id,
+        name: browser::name(&one.browser),
+        peer: one.peer.map(|peer| peer.to_canonical().to_string()),
+        since: When::new(one.created, now),
+        used: When::new(one.used, now),
+        ends: When::new(one.ends, now),
+        here: one.here,
+    });
     let mine = live(&app, |who| who.account == *signed.account());
     let page = Page {
         site: &app.site,
@@ -91,6 +120,7 @@ pub(crate) async fn page(
             .rev()
             .map(|one| Live::new(&app, one))
             .collect(),
+        browsers: browsers.collect(),
     };
     show(StatusCode::OK, &page)
 }
@@ -121,6 +151,35 @@ pub(crate) async fn end_all(State(app): State<App>, signed: Signed) -> Response 
     go(&format!(
         "/account/sessions?done=sessions-ended&ended={ended}"
     ))
+}
+
+/// Signs one browser out.
+pub(crate) async fn end_web(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
+    let body = form::read(&body);
+    let id = form::get(&body, "id");
+    let ended = signed
+        .identity
+        .end_web_session(signed.account(), id, app.now());
+    match ended.await {
+        Ok(()) => go("/account/sessions?done=web-session-ended"),
+        Err(IdentityError::NoSuch(_)) => go("/account/sessions?done=session-gone"),
+        Err(fault) => failed(&app, &fault),
+    }
+}
+
+/// Signs all others out.
+pub(crate) async fn end_other_web(
+    State(app): State<App>,
+    signed: Signed,
+    headers: HeaderMap,
+) -> Response {
+    let cookie = session::cookie(&headers).unwrap_or_default();
+    let (identity, account) = (&signed.identity, signed.account());
+    let ended = identity.end_other_web_sessions(account, cookie, app.now());
+    match ended.await {
+        Ok(_) => go("/account/sessions?done=web-sessions-ended"),
+        Err(fault) => failed(&app, &fault),
+    }
 }
 
 fn record(app: &App, signed: &Signed, ended: usize) {
