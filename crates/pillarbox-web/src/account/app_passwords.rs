@@ -10,7 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Act, AppLimits, Credential, Deed, IdentityError, Secret, Service};
+use pillarbox_oauth::{Act, AppLimits, Credential, Deed, IdentityError, Network, Secret, Service};
+use pillarbox_store::mail::Millis;
 use std::sync::Arc;
 
 /// Longest name, in characters; the identity floor cuts there too.
@@ -31,8 +32,77 @@ struct Page<'a> {
     rows: Vec<Row>,
     /// Its name, and the letters in groups: this once.
     made: Option<(String, String)>,
-    error: Option<&'static str>,
+    error: Option<&'a str>,
     name_max: usize,
+    /// What stood in the form that was not right.
+    typed: Typed<'a>,
+}
+
+/// The form as it was sent.
+#[derive(Clone, Copy, Default)]
+struct Typed<'a> {
+    name: &'a str,
+    /// The boxes of [`SERVICES`].
+    only: [bool; 3],
+    from: &'a str,
+    until: &'a str,
+    /// The member that is not right.
+    wrong: &'static str,
+}
+
+/// A member of the form and what is wrong with it.
+type Wrong = (&'static str, String);
+
+impl<'a> Typed<'a> {
+    fn read(form: &'a form::Pairs) -> Self {
+        Self {
+            name: form::get(form, "name").trim(),
+            only: SERVICES.map(|(_, field)| !form::get(form, field).is_empty()),
+            from: form::get(form, "from").trim(),
+            until: form::get(form, "until").trim(),
+            wrong: "",
+        }
+    }
+
+    /// What it limits the password to, or what is wrong with it.
+    fn limits(self, now: Millis) -> Result<AppLimits, Wrong> {
+        let wrong = |field, text: &str| Err((field, text.to_owned()));
+        if self.name.is_empty() || self.name.chars().count() > NAME_CHARS_MAX {
+            let text = "Give it a name of up to 100 letters, so that you know it again.";
+            return wrong("name", text);
+        }
+        let ticked = SERVICES.iter().zip(self.only).filter(|(_, ticked)| *ticked);
+        let separators = |letter: char| letter == ',' || letter.is_whitespace();
+        let networks = self.from.split(separators).filter(|text| !text.is_empty());
+        let network = |text: &str| {
+            text.parse::<Network>().map_err(|_| {
+                let told = format!(
+                    "“{text}” is not a network: write it like 192.0.2.0/24 or 2001:db8::/32."
+                );
+                ("from", told)
+            })
+        };
+        let until = match (self.until, midnight(self.until)) {
+            ("", _) => None,
+            (_, None) => return wrong("until", "The day it ends is written like 2027-01-31."),
+            (_, Some(until)) if until <= now => {
+                return wrong("until", "The day it ends lies in the past.");
+            }
+            (_, until) => until,
+        };
+        Ok(AppLimits {
+            only: ticked.map(|((service, _), _)| *service).collect(),
+            from: networks.map(network).collect::<Result<_, _>>()?,
+            until,
+        })
+    }
+}
+
+/// The beginning of a day, UTC.
+fn midnight(day: &str) -> Option<Millis> {
+    let day: jiff::civil::Date = day.parse().ok()?;
+    let moment = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(moment.timestamp().as_millisecond())
 }
 
 struct Row {
@@ -50,7 +120,7 @@ pub(crate) async fn page(
     signed: Signed,
     RawQuery(query): RawQuery,
 ) -> Response {
-    list(&app, &signed, query, None, None).await
+    list(&app, &signed, query, None, None, Typed::default()).await
 }
 
 async fn list(
@@ -58,7 +128,8 @@ async fn list(
     signed: &Signed,
     query: Option<String>,
     made: Option<(String, String)>,
-    error: Option<&'static str>,
+    error: Option<&str>,
+    typed: Typed<'_>,
 ) -> Response {
     let read = async {
         let all = signed.identity.list_app_passwords(signed.account()).await?;
@@ -93,6 +164,7 @@ async fn list(
         made,
         error,
         name_max: NAME_CHARS_MAX,
+        typed,
     };
     show(status, &page)
 }
@@ -107,30 +179,34 @@ fn sessions(app: &App, signed: &Signed, id: &str) -> usize {
 
 pub(crate) async fn make(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
     let body = form::read(&body);
-    let name = form::get(&body, "name").trim();
-    if name.is_empty() || name.chars().count() > NAME_CHARS_MAX {
-        let error = "Give it a name of up to 100 letters, so that you know it again.";
-        return list(&app, &signed, None, None, Some(error)).await;
-    }
-    let chosen = |(service, field): (Service, &str)| {
-        let ticked = !form::get(&body, field).is_empty();
-        ticked.then_some(service)
+    let typed = Typed::read(&body);
+    let limits = match typed.limits(app.now()) {
+        Ok(limits) => limits,
+        Err((wrong, error)) => {
+            let typed = Typed { wrong, ..typed };
+            return list(&app, &signed, None, None, Some(&error), typed).await;
+        }
     };
-    let limits = AppLimits {
-        only: SERVICES.into_iter().filter_map(chosen).collect(),
-        ..AppLimits::default()
-    };
-    let made = signed
-        .identity
-        .add_limited_app_password(signed.account(), name, limits, app.now());
+    let made =
+        signed
+            .identity
+            .add_limited_app_password(signed.account(), typed.name, limits, app.now());
     match made.await {
         Ok((_, letters)) => {
-            let made = Some((name.to_owned(), grouped(&letters)));
-            list(&app, &signed, None, made, None).await
+            let made = Some((typed.name.to_owned(), grouped(&letters)));
+            list(&app, &signed, None, made, None, Typed::default()).await
+        }
+        Err(IdentityError::TooMany("networks")) => {
+            let error = "These are more networks than one app password may have.";
+            let typed = Typed {
+                wrong: "from",
+                ..typed
+            };
+            list(&app, &signed, None, None, Some(error), typed).await
         }
         Err(IdentityError::TooMany(_)) => {
             let error = "You have as many app passwords as an account may have. Revoke those you do not use.";
-            list(&app, &signed, None, None, Some(error)).await
+            list(&app, &signed, None, None, Some(error), typed).await
         }
         Err(fault) => failed(&app, &fault),
     }

@@ -267,3 +267,47 @@ async fn browsers_are_listed_and_signed_out() {
     assert_eq!(browser.get("/account").await.status, StatusCode::OK);
     assert_eq!(bob.get("/account").await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_app_password_is_limited_on_the_page() {
+    let mut browser = Browser::new().await;
+    browser.sign_in("").await;
+    let make = "/account/app-passwords";
+    for (from, until, words) in [
+        ("192.0.2.1/24", "", "“192.0.2.1/24” is not a network"),
+        ("everywhere", "", "“everywhere” is not a network"),
+        ("", "2026-11-21", "lies in the past"),
+        ("", "tomorrow", "is written like"),
+    ] {
+        let members = [
+            ("name", "Phone"),
+            ("smtp", "on"),
+            ("from", from),
+            ("until", until),
+        ];
+        let answer = browser.post(make, &members).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains(words), "{words}: {}", answer.body);
+        for kept in [from, until] {
+            assert!(answer.body.contains(&format!("value=\"{kept}\"")), "{kept}");
+        }
+        assert_eq!(answer.body.matches(" checked>").count(), 1);
+    }
+    let many: Vec<_> = (0..30).map(|number| format!("192.0.2.{number}")).collect();
+    let members = [("name", "Phone"), ("from", &*many.join(" "))];
+    let answer = browser.post(make, &members).await;
+    assert!(answer.body.contains("more networks than"));
+    let members = [
+        ("name", "Phone"),
+        ("from", "192.0.2.0/24, 2001:db8::/32"),
+        ("until", "2026-11-23"),
+    ];
+    let answer = browser.post(make, &members).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(
+        answer
+            .body
+            .contains("Only from 192.0.2.0/24, 2001:db8::/32")
+    );
+    assert!(answer.body.contains("Until 23 Nov 2026, 00:00 UTC"));
+}
