@@ -227,6 +227,14 @@ pub enum AccountVerb {
         /// Whose
         address: String,
     },
+    /// Ask for the password alone again: for somebody who lost phone, passkeys and recovery codes
+    ResetFactor {
+        /// Whose
+        address: String,
+        /// Remove all passkeys too
+        #[arg(long)]
+        passkeys: bool,
+    },
     /// Let nobody in, end its sessions, keep its mail
     Suspend {
         /// Whose

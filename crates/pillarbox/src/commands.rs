@@ -144,6 +144,21 @@ fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
                 "The password of {address} is set; its programs must sign in again."
             ))
         }
+        AccountVerb::ResetFactor { address, passkeys } => {
+            let done = server.ask(&Request::AccountResetFactor {
+                address: address.clone(),
+                passkeys,
+            })?;
+            let was_on = done["was_on"].as_bool() == Some(true);
+            tell(&match was_on {
+                true => format!("The password of {address} alone opens the pages again."),
+                false => format!("{address} had no second factor."),
+            })?;
+            match done["passkeys"].as_u64() {
+                Some(count) if passkeys => tell(&format!("Passkeys removed: {count}.")),
+                _ => Ok(()),
+            }
+        }
         AccountVerb::Suspend { address } => {
             server.ask(&Request::AccountSuspend {
                 address: address.clone(),

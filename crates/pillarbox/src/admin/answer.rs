@@ -177,6 +177,17 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
             let set = actor.set_password(&id, &password, house.clock.wall()).await;
             set.map(|()| Value::Null).map_err(|error| identity(&error))
         }
+        Request::AccountResetFactor { address, passkeys } => {
+            let (id, now) = (account(house, &address).await?, house.clock.wall());
+            let cleared = house.identity.clear_second_factor(&id, now).await;
+            let was_on = cleared.map_err(|error| identity(&error))?;
+            let mut removed = 0;
+            if passkeys {
+                let all = house.identity.clear_passkeys(&id, now).await;
+                removed = all.map_err(|error| identity(&error))?;
+            }
+            Ok(json!({"was_on": was_on, "passkeys": removed}))
+        }
         Request::AccountSuspend { address, suspended } => {
             let id = account(house, &address).await?;
             let set = actor.set_suspended(&id, suspended).await;

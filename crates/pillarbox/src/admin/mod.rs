@@ -148,6 +148,13 @@ pub enum Request {
         /// The new one.
         password: String,
     },
+    /// Remove the second factor.
+    AccountResetFactor {
+        /// Whose.
+        address: String,
+        /// Passkeys too.
+        passkeys: bool,
+    },
     /// Suspend or resume.
     AccountSuspend {
         /// Whose.
