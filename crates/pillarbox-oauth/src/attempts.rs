@@ -1,86 +1,271 @@
-//! Slowing down guesses: failures counted in memory for one peer address and one account together, so that nobody can lock
-//! out somebody else. Bounded; forgotten on restart.
+//! Slowing down guesses. Failures are counted in memory, three ways at once:
+//!
+//! - **one network at one account** (an address; of IPv6 a /64): five mistakes are free, then pauses double from a second to a
+//!   quarter of an hour;
+//! - **one network at all accounts**: fifty are free, which is a household or an office that mistypes; then the same pauses, so
+//!   who tries one password at many accounts gets about one a minute;
+//! - **all networks at one account**: a hundred are free; then one guess a minute is looked at, whoever makes it.
+//!
+//! Nobody locks out an owner: where somebody signed in to an account within the last 30 days only the first count is asked, and
+//! that is one's own. What is guessed is counted apart ([`Guess`]), so guesses at the password of the pages never slow a mail
+//! program with its app password. Tokens of ours are not counted at all: nobody guesses a signature, and programs that offer a
+//! password as XOAUTH2, as some SASL plug-ins do before they try PLAIN, are not attackers. Tokens that only a provider elsewhere
+//! can judge are counted apart, so that nobody makes us ask it without end.
+//!
+//! An unknown account is counted like a known one, by the name that was typed, and an attempt during a pause is neither looked
+//! at nor counted; so the answer and its time say nothing of who there is.
+//!
+//! Memory is bounded: keys are kept as keyed hashes, tables have a fixed size, and when one is full the smallest counts go
+//! first, so that a flood of invented names pushes out itself and not the counts of a real attack. All is forgotten on restart.
 
 use pillarbox_store::mail::Millis;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// This many failures cost nothing: people mistype.
-const FREE: u32 = 5;
-/// Longest pause, in milliseconds.
-const PAUSE_MS_MAX: Millis = 15 * 60 * 1000;
-/// Failures this old are forgotten, in milliseconds.
-const MEMORY_MS: Millis = 60 * 60 * 1000;
-/// Most pairs remembered; beyond it the oldest go.
-const PAIRS_MAX: usize = 20_000;
-/// Longest user name remembered, in bytes; longer ones share a prefix.
-const USER_BYTES_MAX: usize = 256;
+const MINUTE: Millis = 60 * 1000;
 
-type Pair = (Option<IpAddr>, Box<[u8]>);
+/// How one way of counting behaves.
+#[derive(Clone, Copy)]
+struct Rule {
+    /// So many failures cost nothing.
+    free: f64,
+    /// One failure is forgiven after so long, in milliseconds.
+    forgiven: Millis,
+    /// Longest pause, in milliseconds.
+    pause_max: Millis,
+}
+
+const PAIR: Rule = Rule {
+    free: 5.0,
+    forgiven: 12 * MINUTE,
+    pause_max: 15 * MINUTE,
+};
+const NETWORK: Rule = Rule {
+    free: 50.0,
+    forgiven: MINUTE,
+    pause_max: 15 * MINUTE,
+};
+const ACCOUNT: Rule = Rule {
+    free: 100.0,
+    forgiven: MINUTE,
+    pause_max: MINUTE,
+};
+
+/// Entries of each table.
+const ENTRIES_MAX: usize = 20_000;
+/// A success so long ago is no longer one, in milliseconds.
+const KNOWN_MS: Millis = 30 * 24 * 60 * MINUTE;
+
+/// What is guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Guess {
+    /// The account's own password, on the pages.
+    Web,
+    /// A password of a mail protocol.
+    Mail,
+    /// A token that a provider elsewhere must be asked about; only the pair counts.
+    Token,
+    /// A code of some kind: whoever tries has shown something already, and only the pair counts.
+    Code,
+}
+
+impl Guess {
+    /// Whether guesses are counted for the network and the account as well.
+    fn is_password(self) -> bool {
+        matches!(self, Self::Web | Self::Mail)
+    }
+}
 
 #[derive(Clone, Copy)]
 struct Failures {
-    count: u32,
+    /// Those that are not forgiven at `last`.
+    count: f64,
     last: Millis,
 }
 
 impl Failures {
+    fn at(self, rule: Rule, now: Millis) -> f64 {
+        let passed = now.saturating_sub(self.last).max(0);
+        (self.count - passed as f64 / rule.forgiven as f64).max(0.0)
+    }
+
     /// When the next attempt may be made.
-    fn pause_ends(self) -> Millis {
-        if self.count < FREE {
+    fn pause_ends(self, rule: Rule) -> Millis {
+        let over = (self.count - rule.free).round();
+        if over < 0.0 {
             return self.last;
         }
-        let pause = 1000_i64
-            .checked_shl(self.count - FREE)
-            .unwrap_or(PAUSE_MS_MAX);
-        self.last.saturating_add(pause.clamp(1000, PAUSE_MS_MAX))
+        let pause = 1000.0 * over.min(32.0).exp2();
+        self.last
+            .saturating_add((pause as Millis).min(rule.pause_max))
     }
 }
 
-/// The failures of all pairs.
-#[derive(Default)]
-pub(crate) struct Attempts(Mutex<HashMap<Pair, Failures>>);
+/// One way of counting, by the hashes of who is counted.
+struct Table {
+    rule: Rule,
+    entries: HashMap<u64, Failures>,
+}
 
-impl Attempts {
-    /// Milliseconds to wait, if an attempt may not be made at `now`.
-    pub(crate) fn wait(&self, peer: Option<IpAddr>, user: &str, now: Millis) -> Option<Millis> {
-        let ends = self.map().get(&pair(peer, user)).copied()?.pause_ends();
+impl Table {
+    fn new(rule: Rule) -> Self {
+        Self {
+            rule,
+            entries: HashMap::new(),
+        }
+    }
+
+    fn wait(&self, key: u64, now: Millis) -> Option<Millis> {
+        let ends = self.entries.get(&key)?.pause_ends(self.rule);
         (ends > now).then(|| ends - now)
     }
 
-    /// One more failure.
-    pub(crate) fn failed(&self, peer: Option<IpAddr>, user: &str, now: Millis) {
-        let mut map = self.map();
-        if map.len() >= PAIRS_MAX {
-            map.retain(|_, failures| failures.last + MEMORY_MS > now);
-            if map.len() >= PAIRS_MAX {
-                let mut times: Vec<_> = map.values().map(|failures| failures.last).collect();
-                let (_, median, _) = times.select_nth_unstable(PAIRS_MAX / 2);
-                let median = *median;
-                map.retain(|_, failures| failures.last > median);
-            }
+    fn failed(&mut self, key: u64, now: Millis) {
+        if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(&key) {
+            self.make_room(now);
         }
-        let failures = map.entry(pair(peer, user)).or_insert(Failures {
-            count: 0,
+        let rule = self.rule;
+        let entry = self.entries.entry(key);
+        let failures = entry.or_insert(Failures {
+            count: 0.0,
             last: now,
         });
-        if failures.last + MEMORY_MS <= now {
-            failures.count = 0;
-        }
         *failures = Failures {
-            count: failures.count.saturating_add(1),
-            last: now,
+            count: failures.at(rule, now) + 1.0,
+            last: now.max(failures.last),
         };
     }
 
-    /// A success: the failures before it were its owner's.
-    pub(crate) fn passed(&self, peer: Option<IpAddr>, user: &str) {
-        self.map().remove(&pair(peer, user));
+    /// Lets what is forgiven go, and if that is not enough the smaller half.
+    fn make_room(&mut self, now: Millis) {
+        let rule = self.rule;
+        self.entries.retain(|_, one| one.at(rule, now) > 0.0);
+        if self.entries.len() < ENTRIES_MAX {
+            return;
+        }
+        let mut by_count: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, one)| (one.at(rule, now), one.last, *key))
+            .collect();
+        by_count.sort_unstable_by(|(a, a_last, _), (b, b_last, _)| {
+            a.total_cmp(b).then(a_last.cmp(b_last))
+        });
+        for (_, _, key) in &by_count[..ENTRIES_MAX / 2] {
+            self.entries.remove(key);
+        }
+    }
+}
+
+struct Tables {
+    pairs: Table,
+    networks: Table,
+    accounts: Table,
+    /// When somebody last signed in to an account from a network.
+    known: HashMap<u64, Millis>,
+}
+
+/// All that is counted.
+pub(crate) struct Attempts {
+    hasher: RandomState,
+    tables: Mutex<Tables>,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            tables: Mutex::new(Tables {
+                pairs: Table::new(PAIR),
+                networks: Table::new(NETWORK),
+                accounts: Table::new(ACCOUNT),
+                known: HashMap::new(),
+            }),
+        }
+    }
+}
+
+/// The hashes under which an attempt is counted.
+struct Keys {
+    pair: u64,
+    /// None where there is nothing to count.
+    network: Option<u64>,
+    account: Option<u64>,
+    known: u64,
+}
+
+impl Attempts {
+    fn keys(&self, guess: Guess, peer: Option<IpAddr>, user: &str) -> Keys {
+        // As the directory of accounts compares them: the sign for Kelvin is a k too.
+        let (network, user) = (peer.map(network), user.trim().to_lowercase());
+        let hash = |what: &str, parts: (Option<Guess>, Option<IpAddr>, &str)| {
+            self.hasher.hash_one((what, parts))
+        };
+        let counted = network.filter(|_| guess.is_password());
+        Keys {
+            pair: hash("pair", (Some(guess), network, &user)),
+            network: counted.map(|_| hash("network", (Some(guess), network, ""))),
+            account: counted.map(|_| hash("account", (Some(guess), None, &user))),
+            known: hash("known", (None, network, &user)),
+        }
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<Pair, Failures>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Milliseconds to wait, if an attempt may not be made at `now`.
+    pub(crate) fn wait(
+        &self,
+        guess: Guess,
+        peer: Option<IpAddr>,
+        user: &str,
+        now: Millis,
+    ) -> Option<Millis> {
+        let keys = self.keys(guess, peer, user);
+        let tables = self.tables();
+        let pair = tables.pairs.wait(keys.pair, now);
+        let known = tables.known.get(&keys.known);
+        if known.is_some_and(|at| now.saturating_sub(*at) < KNOWN_MS) {
+            return pair;
+        }
+        let network = keys.network.and_then(|key| tables.networks.wait(key, now));
+        let account = keys.account.and_then(|key| tables.accounts.wait(key, now));
+        pair.max(network).max(account)
+    }
+
+    /// One more failure.
+    pub(crate) fn failed(&self, guess: Guess, peer: Option<IpAddr>, user: &str, now: Millis) {
+        let keys = self.keys(guess, peer, user);
+        let mut tables = self.tables();
+        tables.pairs.failed(keys.pair, now);
+        if let Some(key) = keys.network {
+            tables.networks.failed(key, now);
+        }
+        if let Some(key) = keys.account {
+            tables.accounts.failed(key, now);
+        }
+    }
+
+    /// A success: the failures before it were its owner's. Those of the network and the account stay, or an attacker with an
+    /// account of their own would clear them.
+    pub(crate) fn passed(&self, guess: Guess, peer: Option<IpAddr>, user: &str, now: Millis) {
+        let keys = self.keys(guess, peer, user);
+        let mut tables = self.tables();
+        tables.pairs.entries.remove(&keys.pair);
+        if keys.network.is_none() {
+            return;
+        }
+        let known = &mut tables.known;
+        if known.len() >= ENTRIES_MAX && !known.contains_key(&keys.known) {
+            let mut times: Vec<_> = known.values().copied().collect();
+            let (_, median, _) = times.select_nth_unstable(ENTRIES_MAX / 2);
+            let median = *median;
+            known.retain(|_, at| *at > median);
+        }
+        known.insert(keys.known, now);
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,53 +279,180 @@ pub(crate) fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
-fn pair(peer: Option<IpAddr>, user: &str) -> Pair {
-    let peer = peer.map(network);
-    let user = &user.as_bytes()[..user.len().min(USER_BYTES_MAX)];
-    (peer, user.to_ascii_lowercase().into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Guess::{Code, Mail, Web};
+
+    const ADA: &str = "ada@example.test";
+
+    fn peer(number: u32) -> Option<IpAddr> {
+        Some(IpAddr::V4((0xc612_0000 + number).into()))
+    }
 
     #[test]
     fn pauses_begin_after_five_and_double() {
         let attempts = Attempts::default();
-        let peer = Some(IpAddr::from([192, 0, 2, 1]));
-        for _ in 0..FREE {
-            assert_eq!(attempts.wait(peer, "ada@example.test", 0), None);
-            attempts.failed(peer, "ada@example.test", 0);
+        for _ in 0..5 {
+            assert_eq!(attempts.wait(Web, peer(1), ADA, 0), None);
+            attempts.failed(Web, peer(1), ADA, 0);
         }
-        assert_eq!(attempts.wait(peer, "ADA@example.test", 0), Some(1000));
-        assert_eq!(attempts.wait(peer, "ada@example.test", 1000), None);
-        attempts.failed(peer, "ada@example.test", 1000);
-        assert_eq!(attempts.wait(peer, "ada@example.test", 1000), Some(2000));
+        assert_eq!(
+            attempts.wait(Web, peer(1), " ADA@example.test", 0),
+            Some(1000)
+        );
+        assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), None);
+        attempts.failed(Web, peer(1), ADA, 1000);
+        assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), Some(2000));
+        attempts.failed(Web, peer(9), "\u{212A}im@example.test", 0);
+        attempts.passed(Web, peer(9), "KIM@example.test", 0);
+        assert!(
+            attempts.tables().pairs.entries.len() == 1,
+            "a name has one spelling"
+        );
         for _ in 0..100 {
-            attempts.failed(peer, "ada@example.test", 1000);
+            attempts.failed(Web, peer(1), ADA, 1000);
         }
-        assert_eq!(
-            attempts.wait(peer, "ada@example.test", 1000),
-            Some(PAUSE_MS_MAX)
-        );
-        let other = Some(IpAddr::from([192, 0, 2, 2]));
-        assert_eq!(
-            attempts.wait(other, "ada@example.test", 1000),
-            None,
-            "nobody locks out another"
-        );
-        attempts.passed(peer, "ada@example.test");
-        assert_eq!(attempts.wait(peer, "ada@example.test", 1000), None);
+        assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), Some(15 * MINUTE));
+        attempts.passed(Web, peer(1), ADA, 1000);
+        assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), None);
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn a_day_later_all_is_forgiven() {
         let attempts = Attempts::default();
-        for number in 0..PAIRS_MAX as i64 + 10 {
-            attempts.failed(None, &number.to_string(), number);
+        for second in 0..100 {
+            attempts.failed(Web, peer(1), ADA, second * 1000);
         }
-        let map = attempts.map();
-        assert!(map.len() <= PAIRS_MAX);
-        assert!(map.contains_key(&pair(None, &(PAIRS_MAX as i64 + 9).to_string())));
+        let later = 24 * 60 * MINUTE;
+        for _ in 0..5 {
+            assert_eq!(attempts.wait(Web, peer(1), ADA, later), None);
+            attempts.failed(Web, peer(1), ADA, later);
+        }
+    }
+
+    #[test]
+    fn one_network_at_many_accounts() {
+        let attempts = Attempts::default();
+        let user = |number: u32| format!("user{number}@example.test");
+        for number in 0..50 {
+            assert_eq!(attempts.wait(Web, peer(1), &user(number), 0), None);
+            attempts.failed(Web, peer(1), &user(number), 0);
+        }
+        assert_eq!(attempts.wait(Web, peer(1), &user(99), 0), Some(1000));
+        assert_eq!(attempts.wait(Web, peer(2), &user(99), 0), None);
+        // As fast as it may for an hour: about one a minute.
+        let (mut tried, mut now) = (0, 0);
+        while now < 60 * MINUTE {
+            match attempts.wait(Web, peer(1), &user(1000 + tried), now) {
+                Some(wait) => now += wait,
+                None => {
+                    attempts.failed(Web, peer(1), &user(1000 + tried), now);
+                    tried += 1;
+                }
+            }
+        }
+        assert!((30..80).contains(&tried), "{tried} guesses in an hour");
+        // A household has a /64, and an IPv4 address inside IPv6 is itself.
+        let of = |text: &str| text.parse().ok();
+        for host in 0..50 {
+            let text = format!("2001:db8:1:2::{host:x}");
+            attempts.failed(Web, of(&text), &user(host), 0);
+        }
+        assert!(
+            attempts
+                .wait(Web, of("2001:db8:1:2:ffff::1"), ADA, 0)
+                .is_some()
+        );
+        assert!(attempts.wait(Web, of("2001:db8:1:3::1"), ADA, 0).is_none());
+        assert!(
+            attempts
+                .wait(Web, of("::ffff:198.18.0.1"), ADA, 0)
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn many_networks_at_one_account_do_not_lock_its_owner_out() {
+        let attempts = Attempts::default();
+        attempts.passed(Web, peer(7), ADA, 0);
+        for number in 1000..1100 {
+            assert_eq!(attempts.wait(Web, peer(number), ADA, 0), None);
+            attempts.failed(Web, peer(number), ADA, 0);
+        }
+        assert!(attempts.wait(Web, peer(2000), ADA, 0).is_some());
+        for number in 1100..9000 {
+            attempts.failed(Web, peer(number), ADA, 0);
+        }
+        let longest = attempts.wait(Web, peer(2001), ADA, 0);
+        assert_eq!(longest, Some(MINUTE), "a new place waits a minute at most");
+        assert_eq!(
+            attempts.wait(Web, peer(7), ADA, 0),
+            None,
+            "where Ada was before"
+        );
+        for _ in 0..5 {
+            attempts.failed(Web, peer(7), ADA, 0);
+        }
+        assert_eq!(
+            attempts.wait(Web, peer(7), ADA, 0),
+            Some(1000),
+            "the pair counts"
+        );
+        let other = "bob@example.test";
+        assert_eq!(attempts.wait(Web, peer(2001), other, 0), None);
+        // A month later the place is any place.
+        attempts.passed(Web, peer(8), ADA, 0);
+        for number in 0..200 {
+            attempts.failed(Web, peer(20_000 + number), ADA, KNOWN_MS);
+        }
+        assert!(attempts.wait(Web, peer(8), ADA, KNOWN_MS).is_some());
+    }
+
+    #[test]
+    fn what_is_guessed_is_counted_apart() {
+        let attempts = Attempts::default();
+        for number in 0..200 {
+            attempts.failed(Web, peer(1), ADA, 0);
+            attempts.failed(Web, peer(number), ADA, 0);
+        }
+        assert!(attempts.wait(Web, peer(1), ADA, 0).is_some());
+        assert_eq!(attempts.wait(Mail, peer(1), ADA, 0), None);
+        assert_eq!(attempts.wait(Mail, peer(500), ADA, 0), None);
+        for number in 0..200 {
+            attempts.failed(Code, peer(number), "a code", 0);
+            attempts.failed(Code, peer(1), &number.to_string(), 0);
+        }
+        assert_eq!(attempts.wait(Code, peer(900), "a code", 0), None);
+        assert_eq!(attempts.wait(Code, peer(1), "another", 0), None);
+    }
+
+    #[test]
+    fn a_flood_costs_little_memory_and_no_count() {
+        let attempts = Attempts::default();
+        for _ in 0..150 {
+            attempts.failed(Web, peer(1), ADA, 0);
+        }
+        for number in 0..60_000_u32 {
+            let user = format!("{number}@{}", "x".repeat(200));
+            attempts.failed(Web, peer(2 + number), &user, 1000);
+            attempts.passed(Web, peer(2 + number), &user, 1000 + i64::from(number));
+            attempts.failed(Web, peer(2 + number), &user, 1000);
+        }
+        let tables = attempts.tables();
+        let lengths = [&tables.pairs, &tables.networks, &tables.accounts]
+            .map(|table| (table.entries.len(), table.entries.capacity()));
+        let places: usize = lengths.iter().map(|(_, capacity)| capacity).sum();
+        let octets = (places + tables.known.capacity()) * (size_of::<(u64, Failures)>() + 1);
+        assert!(lengths.iter().all(|(length, _)| *length <= ENTRIES_MAX));
+        assert!(tables.known.len() <= ENTRIES_MAX);
+        assert!(octets < 4 << 20, "{octets} octets");
+        drop(tables);
+        assert_eq!(
+            attempts.wait(Web, peer(1), ADA, 1000),
+            Some(15 * MINUTE - 1000)
+        );
+        let elsewhere = attempts.wait(Web, peer(1 << 20), ADA, 1000);
+        assert_eq!(elsewhere, Some(MINUTE - 1000), "the attack is remembered");
     }
 }

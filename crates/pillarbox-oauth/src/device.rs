@@ -4,6 +4,7 @@
 //!
 //! Deliberately absent: Google's HTTP 428 and 403 (wire §7.4), and its refusal to let devices read mail.
 
+use crate::attempts::Guess;
 use crate::authorize::Params;
 use crate::client::{Client, ClientKind};
 use crate::grants::{add_grant, after};
@@ -209,7 +210,10 @@ impl Identity {
     ) -> Result<DeviceRequest, DeviceRefusal> {
         let inner = &self.inner;
         let slow_down = inner.config.slow_down;
-        let paused = inner.attempts.wait(self.peer, GUESSER, now).is_some();
+        let paused = inner
+            .attempts
+            .wait(Guess::Code, self.peer, GUESSER, now)
+            .is_some();
         if slow_down && (paused || inner.device.too_many_wrong(now)) {
             return Err(DeviceRefusal::TooMany);
         }
@@ -218,7 +222,7 @@ impl Identity {
             None => None,
         };
         if found.is_none() && slow_down {
-            inner.attempts.failed(self.peer, GUESSER, now);
+            inner.attempts.failed(Guess::Code, self.peer, GUESSER, now);
             inner.device.count_wrong(now);
         }
         found.ok_or(DeviceRefusal::Unknown)

@@ -4,6 +4,7 @@
 //! Mail programs are not asked for it: app passwords and tokens were made behind it. A wrong code counts against the account
 //! whatever address it came from, since whoever tries one knows the password already.
 
+use crate::attempts::Guess;
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, FactorRow, HalfRow, Kind};
 use crate::{
@@ -484,7 +485,11 @@ impl Identity {
         if !self.inner.config.slow_down {
             return Ok(());
         }
-        match self.inner.attempts.wait(None, &counted_as(account), now) {
+        match self
+            .inner
+            .attempts
+            .wait(Guess::Code, None, &counted_as(account), now)
+        {
             None => Ok(()),
             Some(_) => Err(Refusal::new(
                 RefusalKind::TooManyAttempts,
@@ -497,8 +502,8 @@ impl Identity {
         let name = counted_as(account);
         match right {
             _ if !self.inner.config.slow_down => {}
-            true => self.inner.attempts.passed(None, &name),
-            false => self.inner.attempts.failed(None, &name, now),
+            true => self.inner.attempts.passed(Guess::Code, None, &name, now),
+            false => self.inner.attempts.failed(Guess::Code, None, &name, now),
         }
     }
 }

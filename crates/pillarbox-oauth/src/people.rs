@@ -1,5 +1,6 @@
 //! People: their accounts, their passwords, their app passwords.
 
+use crate::attempts::Guess;
 use crate::limits::{AppLimits, LimitsRow, NETWORKS_MAX};
 use crate::principal::Rights;
 use crate::rows::{self, AppRow, GrantRow, Kind, PasswordRow};
@@ -125,12 +126,12 @@ impl Identity {
         password: &str,
         now: Millis,
     ) -> Result<Principal, Refusal> {
-        self.slow_down(address, now)?;
+        self.slow_down(Guess::Web, address, now)?;
         let account = self.inner.store.account_of(address).await?;
         let found = self
             .check_own_password(account, password, Service::Web)
             .await;
-        self.count(address, &found, now);
+        self.count(Guess::Web, address, &found, now);
         if found.is_err() {
             self.record_web(address, &found, now);
         }
@@ -153,7 +154,7 @@ impl Identity {
                 "passwords are switched off on this server",
             ));
         }
-        self.slow_down(user, now)?;
+        self.slow_down(Guess::Mail, user, now)?;
         let account = self.inner.store.account_of(user).await?;
         let letters = app_letters(password);
         let mut found = self
@@ -163,7 +164,7 @@ impl Identity {
         if invalid && self.inner.config.passwords == Passwords::Account {
             found = self.check_own_password(account, password, service).await;
         }
-        self.count(user, &found, now);
+        self.count(Guess::Mail, user, &found, now);
         found
     }
 
@@ -425,11 +426,11 @@ impl Identity {
         letters
     }
 
-    pub(crate) fn slow_down(&self, user: &str, now: Millis) -> Result<(), Refusal> {
+    pub(crate) fn slow_down(&self, guess: Guess, user: &str, now: Millis) -> Result<(), Refusal> {
         if !self.inner.config.slow_down {
             return Ok(());
         }
-        match self.inner.attempts.wait(self.peer, user, now) {
+        match self.inner.attempts.wait(guess, self.peer, user, now) {
             None => Ok(()),
             Some(wait) => {
                 let cause = format!(
@@ -441,12 +442,18 @@ impl Identity {
         }
     }
 
-    pub(crate) fn count(&self, user: &str, found: &Result<Principal, Refusal>, now: Millis) {
+    pub(crate) fn count(
+        &self,
+        guess: Guess,
+        user: &str,
+        found: &Result<Principal, Refusal>,
+        now: Millis,
+    ) {
         match found {
             _ if !self.inner.config.slow_down => {}
-            Ok(_) => self.inner.attempts.passed(self.peer, user),
+            Ok(_) => self.inner.attempts.passed(guess, self.peer, user, now),
             Err(refusal) if refusal.kind == RefusalKind::Temporary => {}
-            Err(_) => self.inner.attempts.failed(self.peer, user, now),
+            Err(_) => self.inner.attempts.failed(guess, self.peer, user, now),
         }
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! The account's own password is not here: only its Argon2id hash is kept, and SCRAM would need a second, weaker one.
 
+use crate::attempts::Guess;
 use crate::rows::ScramRow;
 use crate::{Identity, Passwords, Principal, Refusal, Result, Service, opaque};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -48,7 +49,7 @@ impl Identity {
     /// A [`Refusal`] for too many attempts, or where passwords are switched off.
     pub fn scram_challenge(&self, user: &str, now: Millis) -> Result<ScramChallenge, Refusal> {
         self.scram_is_on()?;
-        self.slow_down(user, now)?;
+        self.slow_down(Guess::Mail, user, now)?;
         let mut nonce = [0; NONCE_BYTES];
         (self.inner.random)(&mut nonce);
         Ok(ScramChallenge {
@@ -71,13 +72,13 @@ impl Identity {
         now: Millis,
     ) -> Result<(Principal, [u8; 32]), Refusal> {
         self.scram_is_on()?;
-        self.slow_down(user, now)?;
+        self.slow_down(Guess::Mail, user, now)?;
         let found = self.check_scram(user, signed, proof, service, now).await;
         let (found, signature) = match found {
             Ok((who, signature)) => (Ok(who), signature),
             Err(refusal) => (Err(refusal), [0; 32]),
         };
-        self.count(user, &found, now);
+        self.count(Guess::Mail, user, &found, now);
         found.map(|who| (who, signature))
     }
 

@@ -5,6 +5,7 @@ use super::claims::Claims;
 use super::jwt::Jwt;
 use super::{Done, No, Provider, WhyNot};
 use crate::access::TOKEN_BYTES_MAX;
+use crate::attempts::Guess;
 use crate::principal::Rights;
 use crate::scope::Access;
 use crate::words::ago;
@@ -90,13 +91,12 @@ impl Identity {
         service: Service,
         now: Millis,
     ) -> Result<Principal, Refusal> {
-        let counted = format!("token\0{user}");
-        self.slow_down(&counted, now)?;
+        self.slow_down(Guess::Token, user, now)?;
         let claims = provider.introspect(token, now).await;
         let found = self
             .external_principal(provider, claims, user, service, now)
             .await;
-        self.count(&counted, &found, now);
+        self.count(Guess::Token, user, &found, now);
         found
     }
 

@@ -608,3 +608,46 @@ async fn cost_of_bearer() {
         eprintln!("bearer: {:?} each", begun.elapsed() / 5000);
     }
 }
+
+#[tokio::test]
+async fn guesses_at_the_web_password_slow_no_mail_program() {
+    let house = House::with(IdentityConfig {
+        slow_down: true,
+        ..config()
+    })
+    .await;
+    let made = house.identity.add_app_password(&house.ada, "x", NOW).await;
+    let letters = made.unwrap().1;
+    let guess = async |peer: [u8; 4], user: &str| {
+        let identity = house.identity.from_peer(peer.into());
+        identity
+            .web_sign_in(user, "wrong password", NOW)
+            .await
+            .unwrap_err()
+            .kind
+    };
+    for number in 0..100 {
+        guess([198, 51, 100, number], ADA).await;
+        guess([198, 51, 101, number], "nobody@example.test").await;
+    }
+    let here = [192, 0, 2, 1];
+    assert_eq!(guess(here, ADA).await, RefusalKind::TooManyAttempts);
+    assert_eq!(
+        guess(here, "nobody@example.test").await,
+        RefusalKind::TooManyAttempts,
+        "the same for nobody"
+    );
+    assert_eq!(guess(here, BOB).await, RefusalKind::Invalid);
+    let phone = house.identity.from_peer(here.into());
+    let app = phone.password(ADA, letters.expose(), Service::Imap, NOW);
+    assert!(app.await.is_ok());
+    // Where Ada reads her mail she signs in on the web too.
+    assert!(phone.web_sign_in(ADA, PASSWORD, NOW).await.is_ok());
+    // A program that offers a password as a token before it tries PLAIN is no attacker.
+    for _ in 0..100 {
+        let offered = phone.bearer(ADA, PASSWORD, Service::Imap, NOW).await;
+        assert_eq!(offered.unwrap_err().kind, RefusalKind::Invalid);
+    }
+    let app = phone.password(ADA, letters.expose(), Service::Imap, NOW);
+    assert!(app.await.is_ok());
+}
