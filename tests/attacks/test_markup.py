@@ -53,7 +53,9 @@ def escaped(text):
 
 def assert_only_text(answer, where):
     page = parsed(answer.text)
-    for tag, _, names in page.tags:
+    for tag, attributes, names in page.tags:
+        if (tag, attributes) == ("script", {"src": "/passkey.js", "defer": None}):
+            continue  # the one script there is
         assert tag != "x-evil" and tag not in ("script", "iframe", "object", "embed", "textarea") or tag == "textarea" and "id" in names, (where, tag)
         assert not [name for name in names if name.startswith("on") or name == "evil" or "'" in name or '"' in name], (where, tag, names)
     assert "{{7*7}}49" not in answer.text

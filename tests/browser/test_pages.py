@@ -11,7 +11,7 @@ from test_browser import browser, field, save_screenshot, sign_in, wait  # noqa:
 webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
 from selenium.webdriver.common.by import By  # noqa: E402
 
-ACCOUNT = ["/account", "/account/apps", "/account/app-passwords", "/account/sessions", "/account/second-factor", "/account/setup", "/account/labels", "/account/activity"]
+ACCOUNT = ["/account", "/account/apps", "/account/app-passwords", "/account/sessions", "/account/sign-in", "/account/second-factor", "/account/setup", "/account/labels", "/account/activity"]
 ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/domains",
          "/admin/domains/view?domain=example.test", "/admin/apps", "/admin/apps/view?client=web", "/admin/apps/new", "/admin/sessions",
          "/admin/changes", "/admin/log", "/admin/health"]

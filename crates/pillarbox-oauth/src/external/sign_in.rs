@@ -8,6 +8,7 @@
 use super::claims::Claims;
 use super::jwt::Jwt;
 use super::{Done, No, Provider, SKEW_S, Shows};
+use crate::attempts::Guess;
 use crate::authorize::Params;
 use crate::principal::Rights;
 use crate::{
@@ -152,13 +153,14 @@ impl Identity {
         let bound = self.open_ticket(&provider.config.name, ticket, now)?;
         // Each answer is a question to the provider, and whoever begins one sign-in can invent many.
         let counted = format!("external\0{}", provider.config.name);
-        self.slow_down(&counted, now).map_err(No::from)?;
+        self.slow_down(Guess::Token, &counted, now)
+            .map_err(No::from)?;
         let returned = self.returned(&provider, &bound, params, now).await;
         if let Err(no) = &returned
             && no.why == WhyNot::Refused
         {
             let refused = Err(Refusal::invalid(no.cause.as_str()));
-            self.count(&counted, &refused, now);
+            self.count(Guess::Token, &counted, &refused, now);
         }
         let (account, signed_in) = returned?;
         let label = &provider.config.label;
