@@ -44,7 +44,7 @@ pub fn open(config: &Config, naming: Naming) -> Result<Option<External>, Failure
         let provider = provider(one, config).map_err(at)?;
         clients.insert(
             Arc::clone(&provider.name),
-            client(&one.ca_file).map_err(at)?,
+            client(&one.ca_file, WHOLE).map_err(at)?,
         );
         providers.push(provider);
     }
@@ -100,7 +100,7 @@ fn secret(path: &Path) -> Result<Secret, String> {
     }
 }
 
-fn client(ca_file: &Path) -> Result<Client, String> {
+fn client(ca_file: &Path, whole: Duration) -> Result<Client, String> {
     Client::builder()
         .tls_backend_preconfigured(trust(ca_file)?)
         .https_only(true)
@@ -108,7 +108,7 @@ fn client(ca_file: &Path) -> Result<Client, String> {
         .no_proxy()
         .referer(false)
         .connect_timeout(CONNECT)
-        .timeout(WHOLE)
+        .timeout(whole)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .user_agent(concat!("Pillarbox/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -219,4 +219,134 @@ fn in_words(error: &reqwest::Error) -> String {
         cause = next;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failure is the message")]
+mod tests {
+    use super::*;
+    use crate::tls::{Authority, Served, configs};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    const PATIENCE: Duration = Duration::from_millis(800);
+
+    /// A server over TLS that answers each path in its own bad way; its port.
+    async fn server(authority: &Authority) -> u16 {
+        let served = Served::new(authority.issue(&["localhost".into()]).unwrap());
+        let acceptor = TlsAcceptor::from(configs(&served).unwrap().mail);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    let mut wire = acceptor.accept(socket).await?;
+                    let (mut head, mut byte) = (Vec::new(), [0]);
+                    while !head.ends_with(b"\r\n\r\n") {
+                        wire.read_exact(&mut byte).await?;
+                        head.push(byte[0]);
+                    }
+                    let head = String::from_utf8(head).unwrap_or_default();
+                    wire.write_all(answer(&head, port).as_bytes()).await?;
+                    if head.contains("/slow") {
+                        std::future::pending::<()>().await;
+                    }
+                    wire.shutdown().await
+                });
+            }
+        });
+        port
+    }
+
+    fn answer(head: &str, port: u16) -> String {
+        let with = |status: &str, more: &str, body: &str| {
+            let length = body.len();
+            format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n{more}Connection: close\r\n\r\n{body}"
+            )
+        };
+        match head.split(' ').nth(1).unwrap_or_default() {
+            "/good" => with("200 OK", "", "{}"),
+            "/echo" => {
+                let shown = head.lines().find(|line| line.starts_with("authorization:"));
+                with("200 OK", "", shown.unwrap_or_default())
+            }
+            "/error" => with("400 Bad Request", "", "{\"error\":\"x\"}"),
+            "/broken" => with("503 Service Unavailable", "", "{}"),
+            "/away" => {
+                let to = format!("Location: https://localhost:{port}/good\r\n");
+                with("302 Found", &to, "{}")
+            }
+            "/large" => with("200 OK", "", &"x".repeat(EXTERNAL_DOCUMENT_BYTES_MAX + 1)),
+            "/short" => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}".into(),
+            _ => "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".into(),
+        }
+    }
+
+    fn request(address: &str, shows: Shows) -> ExternalRequest {
+        ExternalRequest {
+            provider: "corp".into(),
+            address: Url::parse(address).unwrap(),
+            form: None,
+            shows,
+        }
+    }
+
+    #[tokio::test]
+    async fn only_a_whole_answer_from_the_right_place_in_time_counts() {
+        let (ours, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let authority = Authority::open_or_make(ours.path()).unwrap();
+        let stranger = Authority::open_or_make(theirs.path()).unwrap();
+        let port = server(&authority).await;
+        let web = |authority: &Authority| {
+            let client = client(&authority.certificate_file(), PATIENCE).unwrap();
+            Web(HashMap::from([("corp".into(), client)]))
+        };
+        let (good, other) = (web(&authority), web(&stranger));
+        let at = |path: &str| format!("https://localhost:{port}{path}");
+        let ask =
+            async |web: &Web, address: &str| web.fetch(request(address, Shows::Nothing)).await;
+        let answer = ask(&good, &at("/good")).await.unwrap();
+        assert_eq!((answer.good, &*answer.document), (true, &b"{}"[..]));
+        let answer = ask(&good, &at("/error")).await.unwrap();
+        assert_eq!((answer.good, answer.document.len()), (false, 13));
+        for (path, want) in [
+            ("/broken", "localhost answers with status 503"),
+            ("/away", "localhost answers with a redirect"),
+            ("/large", "localhost answers with more than 262144 bytes"),
+            ("/short", "localhost breaks off"),
+            ("/slow", "localhost breaks off: no answer in time"),
+        ] {
+            let why = ask(&good, &at(path)).await.unwrap_err();
+            assert!(why.starts_with(want), "{path}: {why}");
+        }
+        let plain = format!("http://localhost:{port}/good");
+        let nobody = "https://localhost:1/good";
+        for (web, address) in [(&other, &*at("/good")), (&good, &plain), (&good, nobody)] {
+            let why = ask(web, address).await.unwrap_err();
+            assert!(
+                why.starts_with("localhost cannot be reached"),
+                "{address}: {why}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn ids_and_secrets_are_shown_as_the_standard_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::open_or_make(folder.path()).unwrap();
+        let port = server(&authority).await;
+        let client = client(&authority.certificate_file(), PATIENCE).unwrap();
+        let web = Web(HashMap::from([("corp".into(), client)]));
+        let address = format!("https://localhost:{port}/echo");
+        let shows = Shows::Client("a:b".into(), Secret::new("c d&"));
+        let answer = web.fetch(request(&address, shows)).await.unwrap();
+        // base64 of a%3Ab:c+d%26
+        assert_eq!(answer.document, b"authorization: Basic YSUzQWI6YytkJTI2");
+        let shows = Shows::Token(Secret::new("t0ken"));
+        let answer = web.fetch(request(&address, shows)).await.unwrap();
+        assert_eq!(answer.document, b"authorization: Bearer t0ken");
+    }
 }
