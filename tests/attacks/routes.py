@@ -65,4 +65,4 @@ def filled(path):
 def is_for_programs(path):
     pages = ("/signin", "/signout", "/account", "/admin", "/device", "/consent", "/invite", "/dev")
     pages_of_ours = path in ("/", "/style.css", "/icon.svg") or any(path == start or path.startswith(start + "/") for start in pages)
-    return path in ("/device/code",) or path.startswith("/dev/api") or not pages_of_ours
+    return path in ("/device/code", "/device/authorize") or path.startswith("/dev/api") or not pages_of_ours

@@ -173,6 +173,7 @@ impl Identity {
                     | "/revoke"
                     | "/introspect"
                     | "/device/code"
+                    | "/device/authorize"
             )
         })
     }

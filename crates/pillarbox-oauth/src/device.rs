@@ -52,8 +52,10 @@ pub struct DeviceResponse {
     pub user_code: String,
     /// The page to visit.
     pub verification_uri: String,
-    /// The same: Google's clients read only this name (wire §7.4).
-    pub verification_url: String,
+    /// The same: Google's clients read only this name (wire §7.4). Others take either name and refuse both at once, so it is
+    /// left out where the answer is to be the RFC's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification_url: Option<String>,
     /// The page with the code filled in, for a QR code.
     pub verification_uri_complete: String,
     /// Life of both codes in seconds.
@@ -189,7 +191,7 @@ impl Identity {
         let page = format!("{}/device", self.inner.config.issuer);
         Ok(DeviceResponse {
             verification_uri_complete: format!("{page}?user_code={user_code}"),
-            verification_url: page.clone(),
+            verification_url: Some(page.clone()),
             verification_uri: page,
             device_code,
             user_code,

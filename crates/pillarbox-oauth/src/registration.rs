@@ -118,7 +118,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`TokenError`] with `invalid_token`.
-    pub async fn registered(&self, id: &str, token: &str) -> Result<Value> {
+    pub async fn own_registration(&self, id: &str, token: &str) -> Result<Value> {
         let row = self.own_row(id, token).await?;
         Ok(self.told(id, &row, &Secret::new(token)))
     }

@@ -299,7 +299,7 @@ impl Identity {
         Metadata {
             issuer: issuer.clone(),
             authorization_endpoint: at("/o/oauth2/v2/auth"),
-            device_authorization_endpoint: at("/device/code"),
+            device_authorization_endpoint: at("/device/authorize"),
             token_endpoint: at("/token"),
             userinfo_endpoint: at("/v1/userinfo"),
             introspection_endpoint: at("/introspect"),

@@ -19,17 +19,39 @@ struct Page<'a> {
     error: Option<&'a str>,
 }
 
-/// The device authorization endpoint (RFC 8628 §3.1).
+/// The device authorization endpoint as discovery names it (RFC 8628 §3.1).
+pub(crate) async fn authorize(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    begin(&app, peer, &headers, &body, false).await
+}
+
+/// The same at Google's path, whose clients look for another name of the page (wire §7.4).
 pub(crate) async fn code(
     State(app): State<App>,
     peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let identity = identity_for(&app, peer);
+    begin(&app, peer, &headers, &body, true).await
+}
+
+async fn begin(
+    app: &App,
+    peer: Option<Extension<Peer>>,
+    headers: &HeaderMap,
+    body: &[u8],
+    both_names: bool,
+) -> Response {
+    let identity = identity_for(app, peer);
     let answer = async {
-        let (basic, params) = endpoints::read(&headers, &body)?;
-        identity.device_code(basic, &params, app.now()).await
+        let (basic, params) = endpoints::read(headers, body)?;
+        let mut answer = identity.device_code(basic, &params, app.now()).await?;
+        answer.verification_url = answer.verification_url.filter(|_| both_names);
+        Ok(answer)
     };
     match answer.await {
         // Cache-Control: no-store is what every answer gets that says nothing else.

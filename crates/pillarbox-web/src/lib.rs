@@ -208,6 +208,7 @@ pub fn router_with(web: Web, more: Router) -> Router {
         .merge(external::routes())
         .merge(for_browsers_too)
         .merge(more.with_state(()))
+        .route("/device/authorize", post(device::authorize))
         .route("/device/code", post(device::code))
         .route("/introspect", post(endpoints::introspect))
         .merge(registration::routes())

@@ -38,7 +38,12 @@ async fn register(
 }
 
 async fn read(State(app): State<App>, Path(client): Path<String>, headers: HeaderMap) -> Response {
-    let answer = async { app.web.identity.registered(&client, token(&headers)?).await };
+    let answer = async {
+        app.web
+            .identity
+            .own_registration(&client, token(&headers)?)
+            .await
+    };
     answered(answer.await, StatusCode::OK)
 }
 

@@ -90,7 +90,7 @@ async fn it_registers_reads_changes_and_leaves() {
     assert_eq!(told["registration_client_uri"], uri);
     used(&house, &told, NOW).await;
 
-    let read = house.identity.registered(id, token).await.unwrap();
+    let read = house.identity.own_registration(id, token).await.unwrap();
     assert!(read.get("client_secret").is_none(), "it was shown once");
     assert_eq!(
         (&read["redirect_uris"], &read["client_name"]),
@@ -113,7 +113,11 @@ async fn it_registers_reads_changes_and_leaves() {
 
     for wrong in ["", "x", id, &token[1..]] {
         for error in [
-            house.identity.registered(id, wrong).await.unwrap_err(),
+            house
+                .identity
+                .own_registration(id, wrong)
+                .await
+                .unwrap_err(),
             house
                 .identity
                 .register_anew(id, wrong, body.as_bytes(), NOW)
@@ -132,13 +136,13 @@ async fn it_registers_reads_changes_and_leaves() {
     .unwrap();
     let other = text(&other, "registration_access_token");
     assert!(
-        house.identity.registered(id, other).await.is_err(),
+        house.identity.own_registration(id, other).await.is_err(),
         "another's"
     );
-    assert!(house.identity.registered("web", token).await.is_err());
+    assert!(house.identity.own_registration("web", token).await.is_err());
 
     house.identity.unregister(id, token, NOW).await.unwrap();
-    assert!(house.identity.registered(id, token).await.is_err());
+    assert!(house.identity.own_registration(id, token).await.is_err());
     let grants = house.identity.grants(&house.ada).await.unwrap();
     assert!(
         grants.iter().all(|grant| grant.revoked.is_some()),

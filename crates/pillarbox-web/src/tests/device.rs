@@ -164,3 +164,18 @@ async fn wrong_codes_lead_nowhere() {
         StatusCode::METHOD_NOT_ALLOWED
     );
 }
+
+/// Discovery leads to the answer of RFC 8628; Google's path to the one that Google's clients read.
+#[tokio::test]
+async fn one_name_of_the_page_or_both() {
+    let mut device = Browser::new().await;
+    let metadata = device.get("/.well-known/openid-configuration").await;
+    let endpoint = &metadata.json()["device_authorization_endpoint"];
+    assert_eq!(endpoint, "https://localhost:1443/device/authorize");
+    let members = [("client_id", "tv"), ("scope", "mail")];
+    let begun = device.post("/device/authorize", &members).await.json();
+    assert_eq!(begun["verification_uri"], "https://localhost:1443/device");
+    assert!(begun.get("verification_url").is_none());
+    let begun = device.post("/device/code", &members).await.json();
+    assert_eq!(begun["verification_url"], begun["verification_uri"]);
+}

@@ -127,7 +127,7 @@ async fn names(request: Request) -> Result<(Vec<&'static str>, Request), Respons
         }
         "/o/oauth2/v2/auth" | "/o/oauth2/auth" => vec!["authorize"],
         "/revoke" => vec!["revoke"],
-        "/device/code" => vec!["device_code"],
+        "/device/authorize" | "/device/code" => vec!["device_code"],
         "/v1/userinfo" => vec!["userinfo"],
         "/oauth2/v3/certs" => vec!["keys"],
         "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
