@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    /// A TLS connection on which nothing has been said: for what this library does not do, such as fetching a token.
+    /// A TLS connection on which nothing has been said: for what this library does not do.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Tls`], [`Error::Timeout`].

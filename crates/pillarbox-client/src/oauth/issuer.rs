@@ -191,6 +191,15 @@ impl Issuer {
         Ok(person.email.map(|email| clean(&email)))
     }
 
+    /// The next tokens, for those who keep theirs themselves; a [`Keep`](super::Keep) does it by itself. Never send the same
+    /// refresh token twice: an issuer that gives another one ends the consent then.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `invalid_grant` if the person has to sign in again, and what else a request can fail with.
+    pub async fn refresh(&self, app: &App, token: &Secret) -> Result<Tokens, Error> {
+        refresh(self.token_endpoint()?, &self.tls, &self.clock, app, token).await
+    }
+
     /// Asks the token endpoint.
     pub(super) async fn token(&self, app: &App, fields: &[(&str, &str)]) -> Result<Tokens, Error> {
         token(self.token_endpoint()?, &self.tls, &self.clock, app, fields).await
@@ -198,7 +207,7 @@ impl Issuer {
 }
 
 /// The same for an endpoint that was kept.
-pub(super) async fn token(
+async fn token(
     endpoint: &Url,
     tls: &Tls,
     clock: &Clock,
@@ -227,6 +236,23 @@ pub(super) async fn token(
         expires: now + life.unwrap_or(LIFE_UNSAID).min(LIFE_MAX),
         refresh: granted.refresh_token.map(Secret::new),
     })
+}
+
+/// RFC 6749 §6. An issuer that gives no other refresh token means that this one goes on.
+pub(super) async fn refresh(
+    endpoint: &Url,
+    tls: &Tls,
+    clock: &Clock,
+    app: &App,
+    refresh: &Secret,
+) -> Result<Tokens, Error> {
+    let fields = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.reveal()),
+    ];
+    let mut next = token(endpoint, tls, clock, app, &fields).await?;
+    next.refresh = next.refresh.or_else(|| Some(refresh.clone()));
+    Ok(next)
 }
 
 /// Gives a token back, and with it the whole consent (RFC 7009).

@@ -6,7 +6,7 @@
 //!
 //! Deliberately absent: encryption. The key would lie beside the file; what keeps others out is the file's mode.
 
-use super::issuer::{revoke, token};
+use super::issuer::{refresh, revoke};
 use super::{App, Clock, Error, Issuer, Tokens, system_clock};
 use crate::credentials::{Ask, BoxError, TokenSource};
 use crate::{Secret, Tls};
@@ -117,17 +117,11 @@ impl SignIn {
 
     /// With the next tokens.
     async fn refreshed(&self, clock: &Clock) -> Result<Self, Error> {
-        let refresh = self.tokens.refresh.as_ref().ok_or(Error::NoRefreshToken)?;
+        let token = self.tokens.refresh.as_ref().ok_or(Error::NoRefreshToken)?;
         let endpoint = self.token_endpoint.as_ref().ok_or(Error::NoRefreshToken)?;
-        let fields = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", refresh.reveal()),
-        ];
-        let mut next = token(endpoint, &self.tls()?, clock, &self.app, &fields).await?;
-        // An issuer that gives no other means that this one goes on (RFC 6749 §6).
-        next.refresh = next.refresh.or_else(|| Some(refresh.clone()));
+        let tokens = refresh(endpoint, &self.tls()?, clock, &self.app, token).await?;
         Ok(Self {
-            tokens: next,
+            tokens,
             ..self.clone()
         })
     }
