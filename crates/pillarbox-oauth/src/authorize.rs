@@ -163,6 +163,7 @@ impl Identity {
             description: description.into(),
             app: Some(Arc::clone(&request.client.name)),
             redirect: Some(self.redirect(request, &members)),
+            stranger: request.leads_to_a_stranger(),
         }
     }
 

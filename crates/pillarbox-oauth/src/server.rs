@@ -2,10 +2,12 @@
 
 use crate::{
     Client, Identity, IdentityError, Principal, Registration, Scope, Scopes, Secret, client_auth,
+    is_loopback,
 };
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
 use std::sync::Arc;
+use url::Url;
 
 /// Error codes of RFC 6749 §4.1.2.1 and §5.2, RFC 8628 §3.5, RFC 8707 §2, RFC 7591 §3.2.2, RFC 9449 §5, OpenID Connect Core §3.1.2.6 and RFC 6750 §3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +126,12 @@ impl AuthorizationRequest {
         self.max_age
             .is_some_and(|age| signed_in.is_none_or(|then| then.saturating_add(age) < now))
     }
+    /// Whether the answer goes to another site that nobody here has looked at. Whoever can register could otherwise send
+    /// people on from our address to wherever they like, whatever those people answer (RFC 9700 §4.11.2).
+    pub fn leads_to_a_stranger(&self) -> bool {
+        let elsewhere = |url: &Url| matches!(url.scheme(), "http" | "https") && !is_loopback(url);
+        !self.client.is_vetted() && Url::parse(&self.redirect_uri).is_ok_and(|url| elsewhere(&url))
+    }
     /// Whose account the client expects.
     pub fn login_hint(&self) -> Option<&str> {
         self.login_hint.as_deref()
@@ -145,6 +153,8 @@ pub struct AuthorizationError {
     pub app: Option<Arc<str>>,
     /// Where to send the browser with it; None: only a page may say it (RFC 6749 §4.1.2.1).
     pub redirect: Option<String>,
+    /// That address is a stranger's: only the person may go there ([`AuthorizationRequest::leads_to_a_stranger`]).
+    pub stranger: bool,
 }
 
 impl AuthorizationError {
@@ -154,6 +164,7 @@ impl AuthorizationError {
             description: description.into(),
             app: None,
             redirect: None,
+            stranger: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The authorization endpoint and the consent page behind it.
 
-use crate::pages::{failed, go, message, show};
+use crate::pages::{Message, failed, go, message, show};
 use crate::{App, Site, dates, form, headers, session};
 use askama::Template;
 use axum::body::Bytes;
@@ -113,7 +113,11 @@ pub(crate) async fn answer(State(app): State<App>, headers: HeaderMap, body: Byt
     };
     let then = form::print(&pairs);
     if form::get(&form, "answer") != "allow" {
-        return go(&app.web.identity.deny(&request));
+        let address = app.web.identity.deny(&request);
+        return match request.leads_to_a_stranger() {
+            true => parting(&app, StatusCode::OK, &request.client().name, None, &address),
+            false => go(&address),
+        };
     }
     let Some(person) = session::person(&app, &headers).await else {
         return go(&format!("/signin?then={}", form::encode(&then)));
@@ -224,7 +228,12 @@ fn next_in_words(address: &str) -> String {
 /// An error goes to the program if its address is known good, else on a page.
 fn refused(app: &App, error: AuthorizationError) -> Response {
     if let Some(address) = error.redirect {
-        return go(&address);
+        if !error.stranger {
+            return go(&address);
+        }
+        let name = error.app.as_deref().unwrap_or("The program");
+        let reason = (error.code.name(), error.description.as_str());
+        return parting(app, StatusCode::BAD_REQUEST, name, Some(reason), &address);
     }
     if error.code == ErrorCode::ServerError {
         return failed(app, &error.description);
@@ -245,6 +254,35 @@ fn refused(app: &App, error: AuthorizationError) -> Response {
         &[&lead, &reason, advice],
         Some(code),
     )
+}
+
+/// Where a stranger's program would have the browser sent: the person decides, knowing where it leads.
+fn parting(
+    app: &App,
+    status: StatusCode,
+    name: &str,
+    reason: Option<(&str, &str)>,
+    address: &str,
+) -> Response {
+    let lead = match reason {
+        None => format!("“{name}” gets no access to your mail."),
+        Some((_, text)) => {
+            let text = text.trim_end_matches('.');
+            format!("“{name}” sent you here with a request that this server cannot accept: {text}.")
+        }
+    };
+    let advice = "Nobody who looks after this server has checked this program. You can close this window; go back to its site only if you know it.";
+    let page = Message {
+        site: &app.site,
+        title: match reason {
+            None => "Nothing was allowed",
+            Some(_) => "You cannot go on from here",
+        },
+        lines: &[&lead, advice],
+        code: reason.map(|(code, _)| code),
+        back: Some((address, next_in_words(address))),
+    };
+    show(status, &page)
 }
 
 fn without_login(pairs: form::Pairs) -> form::Pairs {

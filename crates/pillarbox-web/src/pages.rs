@@ -43,11 +43,13 @@ struct SignIn<'a> {
 
 #[derive(Template)]
 #[template(path = "message.html")]
-struct Message<'a> {
-    site: &'a Site,
-    title: &'a str,
-    lines: &'a [&'a str],
-    code: Option<&'a str>,
+pub(crate) struct Message<'a> {
+    pub site: &'a Site,
+    pub title: &'a str,
+    pub lines: &'a [&'a str],
+    pub code: Option<&'a str>,
+    /// A way to another site, and its name.
+    pub back: Option<(&'a str, String)>,
 }
 
 /// A page, or the little there is to say when it cannot be made.
@@ -76,6 +78,7 @@ pub(crate) fn message(
             title,
             lines,
             code,
+            back: None,
         },
     )
 }
