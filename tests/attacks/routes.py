@@ -3,7 +3,8 @@ import re
 
 from conftest import ROOT
 
-SOURCE = ROOT / "crates" / "pillarbox-web" / "src"
+WEB = ROOT / "crates" / "pillarbox-web" / "src"
+API = ROOT / "crates" / "pillarbox" / "src" / "admin" / "api.rs"
 METHODS = ("get", "post", "put", "delete", "patch", "head", "options", "any")
 
 
@@ -36,13 +37,17 @@ def constant(file, words):
 
 
 def sources():
-    return [path for path in sorted(SOURCE.rglob("*.rs")) if "tests" not in path.relative_to(SOURCE).parts and path.name != "tests.rs"]
+    """Files with routes, and what stands before their paths."""
+    for path in sorted(WEB.rglob("*.rs")):
+        if "tests" not in path.relative_to(WEB).parts and path.name != "tests.rs":
+            yield path, ""
+    yield API, constant(API, "PATH")
 
 
 def routes():
     """{path: {methods}}."""
     found = {}
-    for file in sources():
+    for file, prefix in sources():
         text = re.sub(r"//[^\n]*", lambda line: "" if '"' not in line[0] else line[0], file.read_text())
         for match in re.finditer(r"\.route\(", text):
             inside = arguments(text, match.end() - 1)
@@ -51,7 +56,7 @@ def routes():
             path = path[1:-1] if path.startswith('"') else constant(file, path)
             methods = {word for word in METHODS if re.search(rf"(?:^|[\s.:]){word}(?:_service)?\(", handlers)}
             assert methods, f"{file}: {path} has no method that is known here: {handlers}"
-            found.setdefault(path, set()).update(methods)
+            found.setdefault(prefix + path, set()).update(methods)
     assert len(found) > 40, found
     return found
 
@@ -65,4 +70,4 @@ def filled(path):
 def is_for_programs(path):
     pages = ("/signin", "/signout", "/account", "/admin", "/device", "/consent", "/invite", "/dev")
     pages_of_ours = path in ("/", "/style.css", "/icon.svg") or any(path == start or path.startswith(start + "/") for start in pages)
-    return path in ("/device/code", "/device/authorize") or path.startswith("/dev/api") or not pages_of_ours
+    return path in ("/device/code", "/device/authorize") or path.startswith(("/dev/api", "/admin/api/")) or not pages_of_ours
