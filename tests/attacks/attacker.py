@@ -259,11 +259,13 @@ def by_hand(server, data, service="web", tls=True, alpn=None, patience=PATIENCE)
         context.set_alpn_protocols([alpn])
     line = context.wrap_socket(plain, server_hostname="localhost") if tls else plain
     with line:
-        try:
-            line.sendall(data)
-            got = b""
-            while piece := line.recv(1 << 16):
-                got += piece
-        except (ConnectionError, BrokenPipeError):
-            pass
+        got = b""
+        for step in (lambda: line.sendall(data) or b"", lambda: line.recv(1 << 16)):
+            try:
+                while piece := step():
+                    got += piece
+            except TimeoutError:
+                raise
+            except OSError:
+                pass  # it hung up; what it said before may still be there
         return got

@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from attacks.attacker import CALLBACK, MAIL, App, Browser, Pkce, ask, opens_imap, takes_no_body_of, userinfo
+from attacks.attacker import CALLBACK, MAIL, App, Browser, Pkce, ask, elements, opens_imap, takes_no_body_of, userinfo
 
 REGISTERED = "https://app.example/cb"
 TRICKS = {
@@ -368,6 +368,32 @@ def test_4_11_as_long_as_the_client_is_in_doubt_nobody_is_redirected(victim, web
         assert refused_on_a_page(victim.browser.authorize(**query)), query
 
 
+def test_4_11_who_registered_itself_sends_nobody_on(victim, server):
+    """RFC 9700 §4.11.2: not by an error, not silently, not after Cancel; until an administrator looked at it."""
+    body = json.dumps({"client_name": "Stranger", "redirect_uris": ["https://phish.example/cb", "http://127.0.0.1/cb"],
+                       "token_endpoint_auth_method": "client_secret_post"})
+    made = ask(server, "POST", "/register", body.encode(), {"Content-Type": "application/json"})
+    assert made.status == 201, made
+    stranger = {"client_id": made.json["client_id"], "redirect_uri": "https://phish.example/cb", "response_type": "code", "scope": MAIL, "state": "s"}
+
+    def parting(answer, status):
+        assert answer.status == status and answer.location is None, answer
+        links = [link for link in elements(answer.text, "a") if link["href"].startswith("https://phish.example/cb?")]
+        assert len(links) == 1 and links[0]["rel"] == "noreferrer" and "phish.example" in answer.text
+    for wrong in ({"scope": "no such scope"}, {"response_type": "token"}, {"prompt": "none"}):
+        parting(victim.browser.authorize(**stranger | wrong), 400)
+        parting(Browser(server).authorize(**stranger | wrong), 400)
+    page = victim.browser.authorize(**stranger)
+    assert "Not approved" in page.text
+    parting(victim.browser.answer_consent(page, "cancel"), 200)
+    # What the person allowed goes where the page said, and a program on their own computer is no other site.
+    assert victim.browser.answer_consent(page).sent["code"]
+    native = stranger | {"redirect_uri": "http://127.0.0.1/cb", "scope": "no such scope"}
+    assert victim.browser.authorize(**native).sent["error"] == "invalid_scope"
+    server.run("app", "approve", made.json["client_id"])
+    assert victim.browser.authorize(**stranger | {"scope": "no such scope"}).sent["error"] == "invalid_scope"
+
+
 # ---- 4.12 307
 
 def test_4_12_credentials_are_never_posted_on(server, web_app):
@@ -557,7 +583,7 @@ def test_endpoints_for_programs_take_no_cookie(victim, web_app):
     for path in ("/token", "/revoke", "/introspect", "/par", "/device/code", "/v1/userinfo"):
         answer = victim.browser.post(path, {"grant_type": "authorization_code", "code": text, "token": "x", "redirect_uri": CALLBACK})
         assert answer.status in (400, 401) or path == "/revoke", path
-        assert answer.header("set-cookie") is None and answer.header("access-control-allow-origin") is None
+        assert answer.header("set-cookie") is None and answer.header("access-control-allow-credentials") is None
 
 
 def test_huge_parameters_are_refused(server, victim, web_app):
