@@ -270,6 +270,26 @@ def op_login(target, args):
                **quantiles([t for r in res for t in r]))
 
 
+def op_handshake(target, args):
+    """What is left of a session without signing in: connect, TLS in full, greeting, close."""
+    for run in range(args.runs):
+        def work(k):
+            yield
+            times = []
+            for _ in range(args.count):
+                t0 = time.perf_counter()
+                c = Imap(target, k, login=False)
+                times.append(time.perf_counter() - t0)
+                c.close()
+            yield times
+        meter = Meter(args.pid)
+        res = run_clients(args.clients, work, meter)
+        n = args.clients * args.count
+        report("handshake", label=args.label, run=run, tls=target.a.tls, clients=args.clients, sessions=n,
+               seconds=round(meter.seconds, 3), per_s=round(n / meter.seconds, 1), **meter.cpu,
+               **quantiles([t for r in res for t in r]))
+
+
 def op_idle(target, args):
     """Open --count authenticated connections, SELECT INBOX, IDLE; measure memory."""
     base = memory_kb(args.pid) if args.pid else None
@@ -344,6 +364,9 @@ def main():
     s.add_argument("--clients", type=int, default=1)
     s.add_argument("--count", type=int, default=500, help="sessions per client")
     s.add_argument("--select", action="store_true")
+    s = add("handshake", op_handshake)
+    s.add_argument("--clients", type=int, default=1)
+    s.add_argument("--count", type=int, default=500, help="connections per client")
     s = add("idle", op_idle)
     s.add_argument("--count", type=int, default=1000)
     s.add_argument("--settle", type=float, nargs="*", default=[3.0])

@@ -10,9 +10,13 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import mint_jwt
 
@@ -75,6 +79,17 @@ def wait_for_port(port, what):
             return
         except OSError:
             time.sleep(0.05)
+    sys.exit("%s did not start" % what)
+
+
+def wait_for_socket(path, what):
+    end = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < end:
+        with socket.socket(socket.AF_UNIX) as s:
+            try:
+                return s.connect(str(path))
+            except OSError:
+                time.sleep(0.05)
     sys.exit("%s did not start" % what)
 
 
@@ -276,7 +291,7 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class Pillarbox:
-    """Our program as it comes, with its mail in a folder."""
+    """Our program as people run it: `serve`, with its mail in a folder. Tokens come from a service account."""
     name = "pillarbox"
 
     def __init__(self, folder, users, program):
@@ -284,35 +299,73 @@ class Pillarbox:
         self.folder.mkdir()
         self.passwords = self.folder / "passwords"
         self.tokens = self.folder / "tokens"
+        self.imap, self.smtp, self.web = free_port(), free_port(), free_port()
+        self.ca = self.folder / "data/authority/ca.pem"
+        self.config = self.folder / "pillarbox.toml"
+        self.config.write_text(PILLARBOX.format(f=self.folder, domain=DOMAIN, imap=self.imap, smtp=self.smtp, web=self.web))
+        self.environment = {**os.environ, "PILLARBOX_CONFIG": str(self.config)}
 
     def start(self):
         log = open(self.folder / "log", "ab")
-        environment = {**os.environ, "XDG_DATA_HOME": str(self.folder / "home")}
-        self.process = subprocess.Popen(
-            [self.program, "dev", "--data", self.folder / "data", "--ports", "auto", "--json"],
-            stdout=subprocess.PIPE, stderr=log, env=environment)
+        self.process = subprocess.Popen([self.program, "serve"], stdout=log, stderr=log, env=self.environment)
         self.pids = [self.process.pid]
-        ready = json.loads(self.process.stdout.readline())
-        self.imap, self.smtp = int(ready["imap_port"]), int(ready["incoming_port"])
-        self.ca = ready["ca"]
-        # The rest of standard output is the event log.
-        self.drain = subprocess.Popen(["cat"], stdin=self.process.stdout, stdout=log)
-        self.environment = {**environment, **{"PILLARBOX_" + k.upper(): str(v) for k, v in ready.items()}}
+        # Its ports are open before it accepts; the socket for commands comes later.
+        wait_for_socket(self.folder / "data/admin.sock", "pillarbox")
         names = [address(k) for k in range(1, self.users + 1)]
         if not self.passwords.exists():
             for name in names:
                 self.command("account", "add", name, stdin="a long pass phrase for benchmarks\n")
             self.passwords.write_text("".join(self.command("app-password", "add", name) + "\n" for name in names))
-        self.tokens.write_text("".join(self.command("token", name) + "\n" for name in names))
+            self.service = json.loads(self.run("app", "add", "Bench", "--service", "--delegate", MAIL_SCOPE))
+        self.tokens.write_text("".join(self.token(name) + "\n" for name in names))
 
-    def command(self, *args, stdin=""):
+    def token(self, name):
+        """An access token for a person, asked for in the person's name (RFC 7523)."""
+        service, key = self.service, self.folder / "service.pem"
+        key.write_text(service["private_key"])
+        assertion = mint_jwt.mint("RS256", name, str(key), kid=service["private_key_id"], lifetime=3600,
+                                  iss=service["client_id"], aud=service["token_uri"], scope=MAIL_SCOPE)
+        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+        tls = ssl.create_default_context(cafile=self.ca)
+        try:
+            with urllib.request.urlopen(service["token_uri"], urllib.parse.urlencode(form).encode(), context=tls) as answer:
+                return json.load(answer)["access_token"]
+        except urllib.error.HTTPError as error:
+            sys.exit("no token for %s: %s" % (name, error.read().decode()))
+
+    def run(self, *args, stdin=""):
         done = subprocess.run([self.program, *args], input=stdin, capture_output=True, text=True, env=self.environment)
         if done.returncode:
             sys.exit("pillarbox %s: %s" % (" ".join(args), done.stderr.strip()))
-        return done.stdout.strip().splitlines()[-1].replace(" ", "") if done.stdout.strip() else ""
+        return done.stdout.strip()
+
+    def command(self, *args, stdin=""):
+        lines = self.run(*args, stdin=stdin).splitlines()
+        return lines[-1].replace(" ", "") if lines else ""
 
     def stop(self):
         if hasattr(self, "process"):
             end_process(self.process.pid)
             self.process.wait()
-            self.drain.wait()
+
+
+MAIL_SCOPE = "https://mail.google.com/"
+
+PILLARBOX = """
+domain = "{domain}"
+host = "localhost"
+data = "{f}/data"
+
+[listen]
+imap = ["127.0.0.1:{imap}"]
+incoming = ["127.0.0.1:{smtp}"]
+web = ["127.0.0.1:{web}"]
+pop = []
+submission = []
+
+[tls]
+mode = "private"
+
+[oauth]
+issuer = "https://localhost:{web}"
+"""
