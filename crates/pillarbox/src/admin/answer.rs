@@ -179,11 +179,11 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
         }
         Request::AccountResetFactor { address, passkeys } => {
             let (id, now) = (account(house, &address).await?, house.clock.wall());
-            let cleared = house.identity.clear_second_factor(&id, now).await;
+            let cleared = actor.clear_second_factor(&id, now).await;
             let was_on = cleared.map_err(|error| identity(&error))?;
             let mut removed = 0;
             if passkeys {
-                let all = house.identity.clear_passkeys(&id, now).await;
+                let all = actor.clear_passkeys(&id, now).await;
                 removed = all.map_err(|error| identity(&error))?;
             }
             Ok(json!({"was_on": was_on, "passkeys": removed}))
