@@ -17,7 +17,8 @@ import pytest
 import test_setup_files
 import test_unix
 from attacks.fixtures import RealServer
-from conftest import DEADLINE, PROGRAM, eventually, message
+from conftest import DEADLINE, PROGRAM, Person, eventually, message
+from elsewhere import Forms, provider  # noqa: F401  (provider is a fixture)
 
 BROWSER = pathlib.Path(__file__).with_name("play_browser.py")
 
@@ -320,6 +321,33 @@ def test_watch_tells_of_mail_and_goes_on_after_the_hour(own_server, tmp_path, go
     assert user.good("token", "--for", bob.address).strip() == user.kept(bob)["access_token"]
     process.send_signal(signal.SIGINT)
     assert process.wait(DEADLINE) == -signal.SIGINT
+
+
+def test_an_issuer_that_others_wrote(server, provider, user, going):  # noqa: F811
+    """npm's oidc-provider: signs in, refreshes with rotation; it takes nothing back, and the person is told so."""
+    provider.start(server)
+    words = ["--server", provider.issuer, "--ca", str(provider.ca), "--client-id", "desktop", "carol@example.test"]
+    process, said = user.start("login", *words)
+    going.append(process)
+    address = eventually(lambda: re.search(r"https://\S+", said()), what="the address").group()
+    forms = Forms(server, provider)
+    page = forms.at_provider(forms.open(address), "carol")
+    assert page.left and page.left.startswith("http://127.0.0.1:"), page.text
+    with urllib.request.urlopen(page.left) as last:
+        assert "You are signed in" in last.read().decode()
+    assert process.wait(DEADLINE) == 0 and said().endswith("\nSigned in.\n")
+    carol = Person(server, "carol@example.test", None)
+    first = user.kept(carol)
+    assert user.good("token", "--for", carol.address) == first["access_token"] + "\n"
+    user.age(carol)
+    second = user.good("token", "--for", carol.address).strip()
+    assert second not in ("", first["access_token"]) and user.kept(carol)["refresh_token"] != first["refresh_token"]
+    mail = user.run("mail", "list")
+    assert mail.returncode == 3 and "does not say where its mail is" in mail.stderr
+    gone = user.run("logout")
+    assert gone.returncode == 0 and "was not told" in gone.stderr and not user.file(carol).exists()
+    wrong = user.run("login", *words[:-1], "dave@example.test", "--device")
+    assert wrong.returncode == 3 and "has no sign-in on another device" in wrong.stderr
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ impl Issuer {
             ("client_id", app.id.as_str()),
             ("redirect_uri", &redirect),
             ("response_type", "code"),
-            ("scope", &wish.scope),
+            ("scope", &self.scope(wish)),
             ("state", &state),
             ("code_challenge", &URL_SAFE_NO_PAD.encode(digest)),
             ("code_challenge_method", "S256"),

@@ -53,7 +53,8 @@ impl Issuer {
         wish: &Wish,
     ) -> Result<OnAnotherDevice, Error> {
         let endpoint = self.device_endpoint()?;
-        let mut form = vec![("client_id", app.id.as_str()), ("scope", &wish.scope)];
+        let scope = self.scope(wish);
+        let mut form = vec![("client_id", app.id.as_str()), ("scope", &scope)];
         form.extend(
             app.secret
                 .iter()

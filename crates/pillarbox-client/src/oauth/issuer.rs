@@ -1,7 +1,7 @@
 //! An authorization server: what its discovery document says, and its token endpoint.
 
 use super::http::{self, Load};
-use super::{App, Clock, Error, Tokens, clean, system_clock};
+use super::{App, Clock, Error, Tokens, Wish, clean, system_clock};
 use crate::{Secret, Tls};
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -33,6 +33,8 @@ pub(super) struct Metadata {
     device_authorization_endpoint: Option<Url>,
     revocation_endpoint: Option<Url>,
     userinfo_endpoint: Option<Url>,
+    #[serde(default)]
+    scopes_supported: Vec<String>,
     /// RFC 9207 §3.
     #[serde(default)]
     pub(super) authorization_response_iss_parameter_supported: bool,
@@ -152,6 +154,17 @@ impl Issuer {
     #[must_use]
     pub fn revocation_endpoint(&self) -> Option<&Url> {
         self.metadata.revocation_endpoint.as_ref()
+    }
+
+    /// What to ask for, so that there is a refresh token: most issuers give one for the scope `offline_access` (OpenID
+    /// Connect Core §11), Google and Pillarbox without.
+    pub(super) fn scope(&self, wish: &Wish) -> String {
+        const OFFLINE: &str = "offline_access";
+        let known = self.metadata.scopes_supported.iter().any(|s| s == OFFLINE);
+        match known && !wish.scope.split(' ').any(|scope| scope == OFFLINE) {
+            true => format!("{} {OFFLINE}", wish.scope),
+            false => wish.scope.clone(),
+        }
     }
 
     pub(super) fn authorization_endpoint(&self) -> Result<&Url, Error> {
