@@ -10,8 +10,9 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// Sessions remembered for `why`. With the next limit this is at most some 10 MB.
@@ -20,6 +21,10 @@ const SESSIONS_KEPT: usize = 4_000;
 const EVENTS_KEPT: usize = 40;
 /// Lines waiting for a slow reader of the log before some are left out (and counted).
 const LINES_WAITING: usize = 16_384;
+/// Lines that follow one another so closely are written together: shorter than anybody sees.
+const TOGETHER_FOR: Duration = Duration::from_millis(5);
+/// And at most so many octets at once.
+const TOGETHER_OCTETS: usize = 64 * 1_024;
 /// Lines `log follow` may be behind before it is told that it missed some.
 const FOLLOWERS_BEHIND: usize = 1_024;
 
@@ -80,20 +85,7 @@ impl Journal {
             kept: Mutex::default(),
             followers: broadcast::channel(FOLLOWERS_BEHIND).0,
         };
-        std::thread::spawn(move || {
-            for order in orders {
-                match order {
-                    // Nothing can be done about a log that cannot be written.
-                    Order::Line(line) => {
-                        let _ = std::io::stderr().write_all(line.as_bytes());
-                    }
-                    Order::Flush(done) => {
-                        // Whoever asked may have given up.
-                        let _ = done.send(());
-                    }
-                }
-            }
-        });
+        std::thread::spawn(move || write_down(&orders));
         Self(Arc::new(inner))
     }
 
@@ -163,7 +155,7 @@ impl Journal {
     pub fn flush(&self) {
         let (done, written) = sync_channel(1);
         if self.0.lines.try_send(Order::Flush(done)).is_ok() {
-            let _ = written.recv_timeout(std::time::Duration::from_secs(1));
+            let _ = written.recv_timeout(Duration::from_secs(1));
         }
     }
 
@@ -238,6 +230,38 @@ impl Journal {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes lines as they come: the first of a burst at once, what follows together. A thread that is woken for every line
+/// costs a sign-in more than the line does.
+fn write_down(orders: &Receiver<Order>) {
+    let mut text = String::new();
+    while let Ok(first) = orders.recv() {
+        for order in std::iter::once(first).chain(orders.try_iter()) {
+            match order {
+                Order::Line(line) => {
+                    text.push_str(&line);
+                    if text.len() >= TOGETHER_OCTETS {
+                        print(&mut text);
+                    }
+                }
+                Order::Flush(done) => {
+                    print(&mut text);
+                    // Whoever asked may have given up.
+                    let _ = done.send(());
+                }
+            }
+        }
+        print(&mut text);
+        // What comes meanwhile wakes nobody.
+        std::thread::sleep(TOGETHER_FOR);
+    }
+}
+
+fn print(text: &mut String) {
+    // Nothing can be done about a log that cannot be written.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    text.clear();
 }
 
 /// The answer to `pillarbox why`.
