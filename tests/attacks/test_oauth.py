@@ -6,7 +6,7 @@ import urllib.parse
 
 import pytest
 
-from attacks.attacker import CALLBACK, MAIL, App, Browser, Pkce, ask, elements, opens_imap, takes_no_body_of, userinfo
+from attacks.attacker import CALLBACK, MAIL, App, Browser, Pkce, ask, elements, form_field, opens_imap, takes_no_body_of, userinfo
 
 REGISTERED = "https://app.example/cb"
 TRICKS = {
@@ -607,6 +607,35 @@ def test_consent_is_for_the_person_whose_page_it_was(server, web_app):
     browser.sign_in(bob)
     again = browser.answer_consent(page)
     assert again.status == 200 and bob.address in again.text and again.location is None
+
+
+def test_a_device_code_that_somebody_was_sent(server, victim):
+    """RFC 8628 §5.4: a link fills the code in and does no more, the page says whose device it must be, Cancel is final, and
+    the tokens go to the client that began."""
+    device, other = (App(server, name, "--device", redirects=()) for name in ("Television", "Radio"))
+    grant = "urn:ietf:params:oauth:grant-type:device_code"
+    begun = device.call("/device/code", scope=MAIL).json
+    link = begun["verification_uri_complete"]
+    assert victim.browser.get(link).status == 200
+    assert device.call("/token", grant_type=grant, device_code=begun["device_code"]).json["error"] == "authorization_pending"
+    page = victim.browser.post("/device", {"user_code": begun["user_code"]})
+    page = victim.browser.get(page.location)
+    assert begun["user_code"] in page.text and "Television" in page.text and "somebody sent you the code" in page.text
+    fields = {name: form_field(page.text, name) for name in ("then", "account")}
+    bob = Browser(server)
+    bob.sign_in(server.person("bob"))
+    assert "Television" in bob.post("/device/consent", {**fields, "answer": "allow"}).text, "another person is asked anew"
+    assert device.call("/token", grant_type=grant, device_code=begun["device_code"]).json["error"] in ("authorization_pending", "slow_down")
+    victim.browser.post("/device/consent", {**fields, "answer": "cancel"})
+    assert device.call("/token", grant_type=grant, device_code=begun["device_code"]).json["error"] == "access_denied"
+    assert victim.browser.post("/device/consent", {**fields, "answer": "allow"}).status == 404, "answered once"
+    again = device.call("/device/code", scope=MAIL).json
+    victim.browser.post("/device/consent", {"then": urllib.parse.urlencode({"user_code": again["user_code"]}), "account": victim.address, "answer": "allow"})
+    assert error(other.call("/token", grant_type=grant, device_code=again["device_code"])) == "invalid_grant"
+    for forged in (again["device_code"][:-1], again["user_code"], "d~" + again["user_code"].replace("-", "") + "~x~y"):
+        assert error(device.call("/token", grant_type=grant, device_code=forged)) == "invalid_grant"
+    assert device.call("/token", grant_type=grant, device_code=again["device_code"]).status == 200
+    assert error(device.call("/token", grant_type=grant, device_code=again["device_code"])) == "invalid_grant", "taken once"
 
 
 def test_max_age_and_login_ask_anew(victim, web_app):

@@ -51,7 +51,7 @@ def test_schemathesis_finds_nothing(own_server, tmp_path, asker):
     only = [word for tag in ASKERS[asker] for word in ("--include-tag", tag)]
     words = [pathlib.Path(sys.executable).with_name("schemathesis"), "run", DOCUMENT, "--url", server["issuer"], "--tls-verify", server["ca"],
              "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance",
-             "--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--max-time", "60", "--generation-deterministic",
+             "--phases", "examples,coverage,fuzzing", "--max-examples", "40", "--max-time", "40", "--generation-deterministic",
              # A server may end a connection at any time; a panic that ended one stands in the log.
              "--request-retries", "2", "--max-redirects", "0", "--suppress-health-check", "all", "--no-color", *only, *proof]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)})
