@@ -1,7 +1,7 @@
 //! `config check`, `config show` and `config explain`. They need no running server.
 
-use super::options::{OPTIONS, Spec};
 use super::external::{ExternalChosen, spec_of};
+use super::options::{OPTIONS, Spec};
 use super::{Chosen, Layers, Origin, Raw, Resolved, environment, file_to_read};
 use crate::cli::ConfigVerb;
 use crate::commands::say;
@@ -60,9 +60,7 @@ fn show(file: Option<&Path>, origin: bool, as_json: bool) -> Result<(), Failure>
             )
         };
         let all = resolved.chosen.iter().map(field);
-        let all: Map<String, Value> = all
-            .chain(resolved.external.iter().map(external))
-            .collect();
+        let all: Map<String, Value> = all.chain(resolved.external.iter().map(external)).collect();
         return say(&Value::Object(all).to_string());
     }
     let mut section = "";
@@ -85,7 +83,13 @@ fn show(file: Option<&Path>, origin: bool, as_json: bool) -> Result<(), Failure>
     Ok(())
 }
 
-fn show_line(name: &str, raw: &Raw, from: &Origin, help: &str, origin: bool) -> Result<(), Failure> {
+fn show_line(
+    name: &str,
+    raw: &Raw,
+    from: &Origin,
+    help: &str,
+    origin: bool,
+) -> Result<(), Failure> {
     let line = format!("{name} = {raw}");
     let comment = if origin {
         from.to_string()
