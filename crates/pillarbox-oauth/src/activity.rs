@@ -80,6 +80,10 @@ pub enum Deed {
     AccountRemoved,
     /// A program was registered. In the trail of the server, as those that follow.
     AppRegistered,
+    /// A program changed its own registration; [`Act::detail`] is its name before.
+    AppChanged,
+    /// The signing keys were replaced by hand; [`Act::detail`] says how.
+    KeysReplaced,
     /// A program that registered itself may begin.
     AppApproved,
     /// What a service account may do in everybody's name was said anew; [`Act::detail`] are the scopes.

@@ -17,7 +17,7 @@ use crate::client::{Client, ClientKind, Status};
 use crate::clients::{self, CLIENTS_MAX, NewClient, new_secret_row};
 use crate::rows::{self, ClientRow, Kind, OwnRow};
 use crate::server::{ErrorCode, TokenError};
-use crate::{Identity, IdentityError, Secret, opaque};
+use crate::{Act, Deed, Identity, IdentityError, Secret, opaque};
 use pillarbox_store::mail::{Millis, Rows};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -100,12 +100,9 @@ impl Identity {
             Err(IdentityError::TooMany(_)) => return Err(too_many()),
             Err(fault) => return Err(fault.into()),
         }
-        tracing::info!(
-            client = &*id,
-            name = row.name,
-            by = row.registered_by,
-            "a program registered itself"
-        );
+        let act = Act::new(Deed::AppRegistered, now).app(row.name.as_str());
+        let by = &row.registered_by;
+        self.record_change(act.detail(format!("as {id}, by {by}")));
         let mut told = self.told(&id, &row, &token);
         if let Some(secret) = secret {
             told["client_secret"] = json!(secret.expose());
@@ -176,12 +173,8 @@ impl Identity {
             Err(fault) => return Err(fault.into()),
         }
         let row = self.own_row(id, token).await?;
-        tracing::info!(
-            client = id,
-            name = row.name,
-            before = before.name,
-            "a program changed its registration"
-        );
+        let act = Act::new(Deed::AppChanged, now).app(row.name.as_str());
+        self.record_change(act.detail(format!("before: {}", before.name)));
         Ok(self.told(id, &row, &Secret::new(token)))
     }
 
@@ -190,17 +183,9 @@ impl Identity {
     /// # Errors
     /// [`TokenError`] with `invalid_token`.
     pub async fn unregister(&self, id: &str, token: &str, now: Millis) -> Result<()> {
-        let row = self.own_row(id, token).await?;
+        self.own_row(id, token).await?;
         match self.remove_client(id, now).await {
-            Ok(grants) => {
-                tracing::info!(
-                    client = id,
-                    name = row.name,
-                    grants,
-                    "a program removed its registration"
-                );
-                Ok(())
-            }
+            Ok(_) => Ok(()),
             Err(IdentityError::NoSuch(_)) => Err(unauthorized()),
             Err(fault) => Err(fault.into()),
         }
@@ -236,7 +221,12 @@ impl Identity {
             Ok::<_, IdentityError>(names)
         };
         let prefix = Kind::Client.all();
-        self.client_rows().update(&[&prefix], forget).await
+        let names = self.client_rows().update(&[&prefix], forget).await?;
+        for name in &names {
+            let act = Act::new(Deed::AppRemoved, now).app(name.as_str());
+            self.record_change(act.detail("nobody used it for 30 days"));
+        }
+        Ok(names)
     }
 
     /// Notes that somebody lets a client in for the first time: it is not forgotten any more.

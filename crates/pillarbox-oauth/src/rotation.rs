@@ -7,7 +7,7 @@
 
 use crate::keys::{self, Use, in_order};
 use crate::rows::{self, KeyRow, Kind};
-use crate::{Identity, IdentityError, Result};
+use crate::{Act, Deed, Identity, IdentityError, Result};
 use pillarbox_store::mail::{Millis, Rows};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -170,7 +170,15 @@ impl Identity {
     /// [`IdentityError::Store`], [`IdentityError::Broken`].
     pub async fn rotate_keys(&self, rotate: Rotate, now: Millis) -> Result<Vec<KeyChange>> {
         let plan = move |found: &Found| by_hand(found, rotate, now);
-        self.change_keys(plan, now).await
+        let changes = self.change_keys(plan, now).await?;
+        if !changes.is_empty() {
+            let how = match rotate {
+                Rotate::Announced => "new ones are announced",
+                Rotate::AtOnce => "at once: the old ones may have leaked",
+            };
+            self.record_change(Act::new(Deed::KeysReplaced, now).detail(how));
+        }
+        Ok(changes)
     }
 
     /// Changes whenever keys were withdrawn before their time, here or at another node: no access token of before is good,

@@ -3,7 +3,7 @@
 use super::authorization::request;
 use super::tokens::redeem;
 use super::*;
-use crate::{BasicAuth, ClientKind, ErrorCode, Registration, Secret, Status, TokenError};
+use crate::{BasicAuth, ClientKind, Deed, ErrorCode, Registration, Secret, Status, TokenError};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -142,6 +142,11 @@ async fn it_registers_reads_changes_and_leaves() {
     assert!(house.identity.own_registration("web", token).await.is_err());
 
     house.identity.unregister(id, token, NOW).await.unwrap();
+    let trail = house.identity.changes(10, NOW).await.unwrap();
+    let trail: Vec<_> = trail.iter().map(|one| one.deed).collect();
+    for deed in [Deed::AppRegistered, Deed::AppChanged, Deed::AppRemoved] {
+        assert!(trail.contains(&deed), "{trail:?}");
+    }
     assert!(house.identity.own_registration(id, token).await.is_err());
     let grants = house.identity.grants(&house.ada).await.unwrap();
     assert!(

@@ -90,6 +90,8 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         Deed::Changed => ("change", "Settings of the account changed".into()),
         Deed::Made => ("change", "The account was made".into()),
         Deed::AccountRemoved => ("bad", "An account was removed".into()),
+        Deed::AppChanged => ("change", format!("{app} changed its own registration")),
+        Deed::KeysReplaced => ("change", "The signing keys were replaced".into()),
         Deed::AppRegistered => ("change", format!("{app} was registered")),
         Deed::AppApproved => ("change", format!("{app} was approved")),
         Deed::AppDelegated => (

@@ -4,7 +4,7 @@ use crate::control::Condition;
 use crate::frame::Frame;
 use crate::pages::show;
 use crate::signed::Administrator;
-use crate::when::When;
+use crate::when::{When, span};
 use crate::{App, Site};
 use askama::Template;
 use axum::extract::State;
@@ -56,11 +56,11 @@ async fn keys(app: &App) -> Condition {
 }
 
 fn in_words(key: &ServerKey, now: Millis) -> Option<String> {
-    let what = format!("{} for {}", key.algorithm, key.purpose);
+    let what = format!("{}: {}", key.purpose, key.algorithm);
     let near = |at| When::new(at, now).near;
     Some(match key.state {
-        KeyState::Signing => format!("{what}, since {}", near(key.signs)),
-        KeyState::Announced => format!("{what}, begins {}", near(key.signs)),
+        KeyState::Signing => format!("{what}, {} old", span(now.saturating_sub(key.signs))),
+        KeyState::Announced => format!("{what}, new, signs {}", near(key.signs)),
         KeyState::Replaced => format!("{what}, replaced, goes {}", near(key.ends.unwrap_or(now))),
         KeyState::Marking => return None,
     })
