@@ -12,6 +12,7 @@ mod clients;
 mod credentials;
 mod device;
 mod dpop;
+mod errors;
 mod external;
 mod factor;
 mod limits;
