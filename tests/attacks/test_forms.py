@@ -144,7 +144,7 @@ def test_no_answer_can_be_framed(server, administrator):
 def test_only_public_things_may_be_kept_by_caches(server, administrator):
     kept = {path for path, methods in ROUTES.items() if "get" in methods
             and administrator.get(filled(path)).header("cache-control") != "no-store"}
-    assert kept == {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/oauth2/v3/certs", "/style.css", "/icon.svg"}
+    assert kept == {"/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/oauth2/v3/certs", "/style.css", "/icon.svg", "/passkey.js"}
 
 
 # ---- sessions

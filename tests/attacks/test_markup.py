@@ -56,7 +56,9 @@ def assert_only_text(answer, where):
     for tag, attributes, names in page.tags:
         if (tag, attributes) == ("script", {"src": "/passkey.js", "defer": None}):
             continue  # the one script there is
-        assert tag != "x-evil" and tag not in ("script", "iframe", "object", "embed", "textarea") or tag == "textarea" and "id" in names, (where, tag)
+        # The pages have one script of their own, in a file (passkeys).
+        own_script = tag == "script" and attributes == {"src": "/passkey.js", "defer": None}
+        assert own_script or tag not in ("x-evil", "script", "iframe", "object", "embed"), (where, tag, attributes)
         assert not [name for name in names if name.startswith("on") or name == "evil" or "'" in name or '"' in name], (where, tag, names)
     assert "{{7*7}}49" not in answer.text
 

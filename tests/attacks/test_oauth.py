@@ -7,6 +7,7 @@ import urllib.parse
 import pytest
 
 from attacks.attacker import CALLBACK, MAIL, App, Browser, Pkce, ask, elements, form_field, opens_imap, takes_no_body_of, userinfo
+from attacks.routes import filled, is_for_programs, routes
 
 REGISTERED = "https://app.example/cb"
 TRICKS = {
@@ -480,10 +481,21 @@ def test_4_15_a_clients_own_token_is_no_persons(server):
 
 # ---- 4.17 in-browser communication
 
-def test_4_17_pages_hold_no_script_and_take_no_message(victim, web_app):
-    for answer in (victim.browser.authorize(**web_app.request()), Browser(victim.server).get("/signin"), victim.browser.get("/account")):
-        text = answer.text.replace('<script src="/passkey.js" defer></script>', "")  # the one there is, allowed by its address
-        assert "<script" not in text.lower() and "default-src 'none'" in answer.header("content-security-policy")
+def test_4_17_pages_take_no_message(victim, web_app):
+    """Where people consent there is no script at all; where they sign in, one file of ours that listens to no other window."""
+    for answer in (victim.browser.authorize(**web_app.request()), victim.browser.get("/account")):
+        assert "<script" not in answer.text.lower() and "script-src" not in answer.header("content-security-policy")
+    for path, methods in routes().items():
+        if "get" in methods and not is_for_programs(path):
+            answer = victim.browser.get(filled(path))
+            policy = answer.header("content-security-policy")
+            assert "default-src 'none'" in policy
+            if (answer.header("content-type") or "").startswith("text/html"):
+                assert all(one == {"src": "/passkey.js", "defer": None} for one in elements(answer.text, "script")), path
+                assert ("<script" in answer.text) <= (f"script-src {victim.server['issuer']}/passkey.js;" in policy), path
+    script = ask(victim.server, "GET", "/passkey.js").text
+    for word in ("postMessage", '"message"', "opener", "innerHTML", "outerHTML", "document.write", "eval(", "Function(", "localStorage", "location"):
+        assert word not in script, word
 
 
 # ---- beyond section 4
