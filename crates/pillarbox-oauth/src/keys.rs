@@ -6,6 +6,7 @@
 
 use crate::rows::{self, KeyRow, Kind};
 use crate::{IdentityError, Random, Result};
+use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -16,13 +17,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{Account, AccountId, Millis, Rows, Store, Version};
 use serde_json::{Value, json};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
 
 /// The system account of the issuer's own rows.
 pub(crate) const ISSUER_ACCOUNT: &str = "oauth/issuer";
 /// Most key rows: a few of each kind, while they overlap.
 const KEYS_MAX: usize = 100;
+/// Most tokens remembered as checked; beyond it all are checked anew.
+const CHECKED_MAX: usize = 10_000;
 
 /// What a key is for; as its row says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,9 @@ pub(crate) struct Ring {
     access: Vec<Signer<Ed25519KeyPair>>,
     /// Their public halves, in the same order, parsed once: every sign-in asks for one.
     access_public: Vec<ParsedPublicKey>,
+    /// Hashes of access tokens whose signature was right. Programs come back with the same token for an hour, and checking it
+    /// anew is the dearest part of a sign-in behind the handshake. Gone with these keys, so a withdrawn key takes its tokens along.
+    checked: Mutex<HashSet<[u8; 32]>>,
     id: Vec<Signer<RsaKeyPair>>,
     /// All rows, less their private parts.
     pub(crate) rows: Vec<(String, KeyRow)>,
@@ -105,6 +112,7 @@ impl Ring {
             version,
             access,
             access_public,
+            checked: Mutex::default(),
             id,
             rows: found.into_iter().map(bare).collect(),
         })
@@ -127,7 +135,25 @@ impl Ring {
     ) -> Option<bool> {
         let mut keys = self.access.iter().zip(&self.access_public);
         let (_, public) = keys.find(|(key, _)| key.header == header)?;
-        Some(public.verify_sig(message.as_bytes(), signature).is_ok())
+        let mut hash = Context::new(&SHA256);
+        hash.update(message.as_bytes());
+        hash.update(b".");
+        hash.update(signature);
+        let mut name = [0; 32];
+        name.copy_from_slice(hash.finish().as_ref());
+        let checked = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked().contains(&name) {
+            return Some(true);
+        }
+        let good = public.verify_sig(message.as_bytes(), signature).is_ok();
+        if good {
+            let mut checked = checked();
+            if checked.len() >= CHECKED_MAX {
+                checked.clear();
+            }
+            checked.insert(name);
+        }
+        Some(good)
     }
 
     /// Signs an id token's claims.
@@ -377,4 +403,48 @@ fn rsa_key(id: &str, row: &KeyRow) -> Result<Signer<RsaKeyPair>> {
 
 fn header(members: &Value) -> String {
     BASE64.encode(members.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signature_that_was_right_is_remembered_and_no_other() {
+        let random: Random = Arc::new(|out: &mut [u8]| out.fill(7));
+        let key = new_key(Use::Access, &random, 1, 0).await.unwrap();
+        let ring = Ring::read(Version::default(), vec![key]).unwrap();
+        let token = ring.sign_access(b"{}", 0).unwrap();
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let (header, _) = message.split_once('.').unwrap();
+        let signature = BASE64.decode(signature).unwrap();
+        let remembered = || ring.checked.lock().unwrap().len();
+        for _ in 0..2 {
+            assert_eq!(ring.verify_access(header, message, &signature), Some(true));
+            assert_eq!(remembered(), 1);
+        }
+        let mut forged = signature.clone();
+        forged[0] ^= 1;
+        let other = format!("{message}A");
+        for (message, signature) in [(message, &forged), (&other, &signature)] {
+            for _ in 0..2 {
+                assert_eq!(ring.verify_access(header, message, signature), Some(false));
+            }
+        }
+        assert_eq!(remembered(), 1);
+        ring.checked
+            .lock()
+            .unwrap()
+            .extend((0..CHECKED_MAX as u64).map(|number| {
+                let mut name = [0; 32];
+                name[..8].copy_from_slice(&number.to_le_bytes());
+                name
+            }));
+        let token = ring.sign_access(b"{\"a\":1}", 0).unwrap();
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let signature = BASE64.decode(signature).unwrap();
+        assert_eq!(ring.verify_access(header, message, &signature), Some(true));
+        assert_eq!(remembered(), 1, "bounded");
+    }
 }
