@@ -49,6 +49,22 @@ const FINE: &[(&str, &str)] = &[
     ("session.token == which", "names a connection in the log"),
     ("*one.token == *only", "names a connection in the log"),
     (
+        "password != form::get(&form, \"again\")",
+        "the same person typed both in one form",
+    ),
+    (
+        "OwnerProof::Password(old) if old == password",
+        "the same person typed both in one form",
+    ),
+    (
+        "rp != digest(&SHA256, expected.rp_id",
+        "the hash of our own name, which everybody knows",
+    ),
+    (
+        "found.purpose == *purpose",
+        "what a challenge is good for; it was found by the hash of what only its browser holds",
+    ),
+    (
         "password != form::get(&body, \"again\")",
         "the same person typed both in one form",
     ),
