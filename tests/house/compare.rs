@@ -68,6 +68,19 @@ const FINE: &[(&str, &str)] = &[
         "password != form::get(&body, \"again\")",
         "the same person typed both in one form",
     ),
+    (
+        "password != form::get(&form, \"again\")",
+        "the same person typed both in one form",
+    ),
+    (
+        "OwnerProof::Password(old) if old == password",
+        "two fields of one form; neither is what is kept",
+    ),
+    (
+        "found.purpose == *purpose",
+        "what a ceremony is for, not its challenge",
+    ),
+    ("rp != digest(&SHA256", "the hash of this server's name"),
 ];
 
 /// Where a secret, or its hash, is held against what somebody sent: file, and how often.
