@@ -11,7 +11,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use pillarbox_oauth::{
-    Act, Audience, Client, ClientKind, Deed, IdentityError, Enrolled, Scope, Scopes, Status,
+    Act, Audience, Client, ClientKind, Deed, Enrolled, IdentityError, Scope, Scopes, Status,
 };
 use std::sync::Arc;
 use std::time::Duration;
