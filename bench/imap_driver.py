@@ -257,7 +257,8 @@ def op_login(target, args):
                 times.append(time.perf_counter() - t0)
                 if args.select:
                     c.cmd("SELECT INBOX")
-                c.cmd("LOGOUT")
+                if not args.leave:
+                    c.cmd("LOGOUT")
                 c.close()
             yield times
         meter = Meter(args.pid)
@@ -364,6 +365,7 @@ def main():
     s.add_argument("--clients", type=int, default=1)
     s.add_argument("--count", type=int, default=500, help="sessions per client")
     s.add_argument("--select", action="store_true")
+    s.add_argument("--leave", action="store_true", help="close without LOGOUT, as `handshake` does")
     s = add("handshake", op_handshake)
     s.add_argument("--clients", type=int, default=1)
     s.add_argument("--count", type=int, default=500, help="connections per client")
