@@ -171,4 +171,24 @@ mod tests {
             assert_eq!(read(octets), None, "{octets:?}");
         }
     }
+
+    #[test]
+    fn whatever_comes_is_read_within_its_bounds() {
+        // Every beginning of two octets, and behind it nothing, little, and a lot.
+        for begin in 0..=u16::MAX {
+            for (fill, length) in [(0, 0), (0, 9), (0xff, 9), (0x81, 40), (0xa1, 40)] {
+                let mut octets = begin.to_be_bytes().to_vec();
+                octets.resize(2 + length, fill);
+                if let Some((_, rest)) = read(&octets) {
+                    assert!(rest.len() < octets.len() && octets.ends_with(rest));
+                }
+            }
+        }
+        // An item that is cut off is none.
+        let map = b"\xa3\x63fmt\x64none\x67attStmt\xa0\x68authData\x44\x01\x02\x03\x04";
+        assert!(read(map).is_some_and(|(_, rest)| rest.is_empty()));
+        for end in 0..map.len() {
+            assert_eq!(read(&map[..end]), None, "{end}");
+        }
+    }
 }
