@@ -262,7 +262,8 @@ pub(crate) fn rsa_der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     element(0x30, &[number(modulus), number(exponent)].concat())
 }
 
-/// `jti`s that were used, until their assertions end. In memory: after a restart an assertion might be used once more.
+/// `jti`s that were used, of assertions and of proofs of possession, until what bore them ends. In memory: after a restart it might
+/// be used once more.
 #[derive(Default)]
 pub(crate) struct Seen(Mutex<HashMap<(String, String), i64>>);
 
