@@ -99,9 +99,11 @@ pub(crate) async fn userinfo(
     let bound = line.and_then(|line| credentials(line, "dpop"));
     let Some(token) = bearer.or(bound) else {
         // RFC 6750 §3.1: who sent nothing is told the schemes only.
+        let metadata = app.web.identity.metadata();
+        let algorithms = metadata.dpop_signing_alg_values_supported.join(" ");
         let schemes = [
-            (WWW_AUTHENTICATE, "Bearer"),
-            (WWW_AUTHENTICATE, "DPoP algs=\"ES256 EdDSA Ed25519 RS256\""),
+            (WWW_AUTHENTICATE, "Bearer".to_owned()),
+            (WWW_AUTHENTICATE, format!("DPoP algs=\"{algorithms}\"")),
         ];
         return (StatusCode::UNAUTHORIZED, AppendHeaders(schemes)).into_response();
     };

@@ -81,6 +81,33 @@ pub struct MailServices {
     pub submission: Option<u16>,
 }
 
+/// A service as people enter it into a mail program.
+pub(crate) struct Setting {
+    pub what: &'static str,
+    pub port: u16,
+    pub security: &'static str,
+}
+
+impl MailServices {
+    /// Those that are open.
+    pub(crate) fn settings(&self) -> Vec<Setting> {
+        let all = [
+            ("Reading mail (IMAP)", self.imap, "TLS"),
+            ("Fetching mail (POP)", self.pop, "TLS"),
+            ("Sending mail (SMTP)", self.smtps, "TLS"),
+            ("Sending, older programs", self.submission, "STARTTLS"),
+        ];
+        let open = |(what, port, security): (_, Option<u16>, _)| {
+            Some(Setting {
+                what,
+                port: port?,
+                security,
+            })
+        };
+        all.into_iter().filter_map(open).collect()
+    }
+}
+
 /// What the pages need.
 #[derive(Clone)]
 pub struct Web {

@@ -1,7 +1,9 @@
 //! The pages of people: start, sign in and out, messages.
 
 use crate::signed::Signed;
-use crate::{App, Peer, Site, browser, device, external, factor, form, passkeys, session, signed};
+use crate::{
+    App, Peer, Setting, Site, browser, device, external, factor, form, passkeys, session, signed,
+};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
@@ -16,14 +18,7 @@ struct Home<'a> {
     site: &'a Site,
     address: Option<&'a str>,
     initial: String,
-    lines: Vec<Line>,
-}
-
-/// A row of the settings table.
-struct Line {
-    what: &'static str,
-    port: u16,
-    security: &'static str,
+    lines: Vec<Setting>,
 }
 
 #[derive(Template)]
@@ -109,27 +104,13 @@ pub(crate) fn go(address: &str) -> Response {
 pub(crate) async fn home(State(app): State<App>, headers: HeaderMap) -> Response {
     let person = session::person(&app, &headers).await;
     let address = person.as_ref().map(|person| &**person.address());
-    let mail = &app.web.mail;
-    let lines = [
-        ("Reading mail (IMAP)", mail.imap, "TLS"),
-        ("Fetching mail (POP)", mail.pop, "TLS"),
-        ("Sending mail (SMTP)", mail.smtps, "TLS"),
-        ("Sending, older programs", mail.submission, "STARTTLS"),
-    ];
-    let line = |(what, port, security): (_, Option<u16>, _)| {
-        Some(Line {
-            what,
-            port: port?,
-            security,
-        })
-    };
     let initial = address
         .unwrap_or_default()
         .chars()
         .take(1)
         .flat_map(char::to_uppercase)
         .collect();
-    let lines = lines.into_iter().filter_map(line).collect();
+    let lines = app.web.mail.settings();
     show(
         StatusCode::OK,
         &Home {

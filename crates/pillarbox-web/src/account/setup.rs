@@ -3,7 +3,7 @@
 use crate::frame::Frame;
 use crate::pages::show;
 use crate::signed::Signed;
-use crate::{App, Site};
+use crate::{App, Setting, Site};
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -27,12 +27,6 @@ struct Page<'a> {
     secret: Secret,
     /// The address as a word of a command.
     quoted: String,
-}
-
-struct Setting {
-    what: &'static str,
-    port: u16,
-    security: &'static str,
 }
 
 /// How the snippets get at a secret: never written into the file itself.
@@ -68,19 +62,6 @@ pub(crate) fn file(kind: &'static str, name: &'static str, bytes: Vec<u8>) -> Re
 
 pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
     let mail = &app.web.mail;
-    let lines = [
-        ("Reading mail (IMAP)", mail.imap, "TLS"),
-        ("Fetching mail (POP)", mail.pop, "TLS"),
-        ("Sending mail (SMTP)", mail.smtps, "TLS"),
-        ("Sending, older programs", mail.submission, "STARTTLS"),
-    ];
-    let setting = |(what, port, security): (_, Option<u16>, _)| {
-        Some(Setting {
-            what,
-            port: port?,
-            security,
-        })
-    };
     let address = &**signed.person.address();
     // Only a development server gives tokens to whoever asks on this machine.
     let secret = match app.web.dev {
@@ -97,7 +78,7 @@ pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
     let page = Page {
         site: &app.site,
         frame: Frame::account(&signed, "/account/setup"),
-        settings: lines.into_iter().filter_map(setting).collect(),
+        settings: mail.settings(),
         imap: mail.imap,
         smtp: smtps.or(mail.submission.map(|port| (port, true))),
         certificate: app.web.control.authority_certificate().is_some(),
