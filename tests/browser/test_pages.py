@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from conftest import NODE_MODULES, eventually
-from test_browser import browser, field, save_screenshot, sign_in, wait  # noqa: F401  (browser is a fixture)
+from test_browser import ask, browser, field, save_screenshot, sign_in, wait  # noqa: F401  (browser is a fixture)
 
 webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -66,7 +66,6 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
                             {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
     # The content policy of the pages is for the pages; the checker is not one of them.
     browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    enter(browser, server, person)
     faults = []
 
     def look(name):
@@ -83,6 +82,26 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
         for one in found["violations"]:
             faults.append(f"{name}: {one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}")
 
+    browser.get(server["issuer"] + "/signin")
+    look("signin")
+    field(browser, "address").send_keys("nobody@example.test")
+    field(browser, "password").send_keys("wrong")
+    press(browser, "Sign in")
+    look("signin-refused")
+    enter(browser, server, person)
+    challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    browser.get(ask(server, "http://127.0.0.1:51004/back", challenge, "s"))
+    look("consent")
+    browser.get(ask(server, "https://elsewhere.example/", challenge, "s"))
+    look("wrong-request")
+    browser.get(server["issuer"] + "/device")
+    look("device")
+    asked = urllib.request.Request(server["issuer"] + "/device/code", b"client_id=tv&scope=https://mail.google.com/")
+    with urllib.request.urlopen(asked, context=server.tls()) as answer:
+        browser.get(server["issuer"] + "/device/consent?user_code=" + json.load(answer)["user_code"])
+    look("device-consent")
+    press(browser, "Allow")
+    look("device-done")
     for path in ["/", *ACCOUNT, *ADMIN, "/dev"]:
         browser.get(server["issuer"] + path)
         look(path.split("?")[0].strip("/").replace("/", "-") or "home")
