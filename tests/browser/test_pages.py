@@ -275,14 +275,14 @@ def test_the_console_moves_the_clock_and_its_twin_makes_tokens(own_server, tool)
     box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
     box.authenticate("XOAUTH2", lambda _: f"user=bob@example.test\1auth=Bearer {token}\1\1".encode())
     assert [one["address"] for one in call("/sessions")] == ["bob@example.test"]
-    assert call("/clock", {"advance": "1h"})["ahead_seconds"] == 3600
+    assert "tokens_expired" not in call("/clock")
+    moved = call("/clock", {"advance": "1h"})
+    assert (moved["ahead_seconds"], moved["sessions_ended"], moved["tokens_expired"]) == (3600, 1, 2), "bob's token, and that of the environment"
     assert b"BYE Session expired" in box.readline()
     box.shutdown()
     events = eventually(lambda: [one for one in call("/events") if "session expired" in one["text"]], what="the end in the log")
     story = [one["text"] for one in call("/why/" + events[0]["session"])]
     assert any("bob@example.test signed in, XOAUTH2" in line for line in story), story
-
-
 
 
 def test_faults_and_the_wire_on_the_console(server, person, browser):  # noqa: F811

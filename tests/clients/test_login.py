@@ -397,7 +397,7 @@ def test_the_hour_that_takes_a_second(own_server, tmp_path, going):
     inspected = user.run("token", "inspect", stdin=expired)
     assert inspected.returncode == 1
     moved = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "THEN", user.good("clock", "advance", "1h"))
-    assert moved == "The clock is now THEN, one hour ahead. 1 mail session ended.\n"
+    assert moved == "The clock is now THEN, one hour ahead. 1 mail session ended, 3 tokens expired.\n"  # of signing in, of 60s, of the environment
     eventually(lambda: "signed in again" in said(), what="the next session")
     assert user.run("fault", "set", "imap.login", "overquota", "--times", "1").returncode == 0
     refused = user.run("mail", "list")

@@ -161,7 +161,10 @@ impl Identity {
             scope: new.scope,
             cnf: new.key.map(|key| Confirmation { jkt: key.into() }),
         };
-        Ok(Secret::new(access::sign(&keys, &claims, now)?))
+        let signed = access::sign(&keys, &claims, now)?;
+        let withdrawn = *self.inner.keys.withdrawn().borrow();
+        self.inner.issued.note(&claims, withdrawn);
+        Ok(Secret::new(signed))
     }
 
     pub(crate) fn announce_grant(&self, account: &AccountId, grant: &str) {

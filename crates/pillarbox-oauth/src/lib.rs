@@ -24,6 +24,7 @@ mod grants;
 mod hashing;
 mod introspect;
 mod invites;
+mod issued;
 mod keys;
 mod limits;
 mod opaque;
@@ -164,6 +165,8 @@ pub struct IdentityConfig {
     pub hashing: Hashing,
     /// Whether repeated failures are slowed down. Off for development (first answers within a second always).
     pub slow_down: bool,
+    /// Whether [`Identity::expired_between`] can tell of the tokens of this run: for development.
+    pub remember_issued: bool,
     /// Whether programs may register themselves.
     pub registration: Registration,
     /// The OAuth clients that exist.
@@ -183,6 +186,7 @@ impl IdentityConfig {
             passwords: Passwords::App,
             hashing: Hashing::default(),
             slow_down: true,
+            remember_issued: false,
             registration: Registration::Off,
             clients: Vec::new(),
             external: None,
@@ -304,6 +308,7 @@ struct Inner {
     proofs: dpop::Proofs,
     random: Random,
     keys: keys::Keys,
+    issued: issued::Issued,
     hasher: hashing::Hasher,
     attempts: attempts::Attempts,
     work: work::Work,
@@ -345,6 +350,7 @@ impl Identity {
         let life = grants::millis(config.token_lifetime);
         let keys = keys::Keys::open(&store, &random, life, now).await?;
         let hasher = hashing::Hasher::new(config.hashing, &random).await?;
+        let issued = issued::Issued::new(config.remember_issued);
         let inner = Inner {
             store,
             config,
@@ -354,6 +360,7 @@ impl Identity {
             proofs: dpop::Proofs::default(),
             random,
             keys,
+            issued,
             hasher,
             attempts: attempts::Attempts::default(),
             work: work::Work::default(),

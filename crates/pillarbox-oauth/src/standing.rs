@@ -125,7 +125,7 @@ impl Identity {
     }
 
     /// Refuses tokens of a grant that is not live.
-    async fn grant_lives(
+    pub(crate) async fn grant_lives(
         &self,
         id: &AccountId,
         standing: &Standing,

@@ -9,7 +9,7 @@ mod faults;
 mod wire;
 
 use crate::admin::log::{Line, line, wanted};
-use crate::control::{FaultNames, Happening};
+use crate::control::{Ended, FaultNames, Happening};
 use crate::pages::{failed, go, show};
 use crate::when::{size, span};
 use crate::{App, Site, form};
@@ -44,7 +44,7 @@ struct Page<'a> {
     error: Option<String>,
     now: String,
     ahead: Option<String>,
-    notice: Option<&'static str>,
+    notice: Option<String>,
     search: &'a str,
     session: &'a str,
     lines: Vec<Line>,
@@ -137,9 +137,9 @@ async fn shown(
         now: utc(now),
         ahead: (ahead > 0).then(|| span(ahead)),
         notice: match form::get(&pairs, "done") {
-            "clock" => Some("The clock was moved."),
-            "fault" => Some("The fault is set."),
-            "cleared" => Some("Cleared."),
+            "clock" => Some(clock_moved(&pairs)),
+            "fault" => Some("The fault is set.".into()),
+            "cleared" => Some("Cleared.".into()),
             _ => None,
         },
         search: form::get(&pairs, "search"),
@@ -151,6 +151,19 @@ async fn shown(
         mail_scope: MAIL_SCOPE,
     };
     show(status, &page)
+}
+
+/// The counts come with the address the form led to.
+fn clock_moved(pairs: &form::Pairs) -> String {
+    let count = |name| form::get(pairs, name).parse().unwrap_or(0);
+    let ended = Ended {
+        sessions: count("sessions"),
+        tokens: count("tokens"),
+    };
+    if ended == Ended::default() {
+        return "The clock was moved.".into();
+    }
+    format!("The clock was moved: {ended}.")
 }
 
 fn utc(at: i64) -> String {
@@ -293,8 +306,13 @@ async fn mint(State(app): State<App>, body: Bytes) -> Response {
 
 async fn clock(State(app): State<App>, body: Bytes) -> Response {
     let body = form::read(&body);
-    let done = moved(&app, &Asked(&body)).map(|()| "clock");
-    form_answer(&app, done, "clock").await
+    match moved(&app, &Asked(&body)).await {
+        Ok(ended) => {
+            let done = format!("clock&sessions={}&tokens={}", ended.sessions, ended.tokens);
+            form_answer(&app, Ok(&done), "clock").await
+        }
+        Err(error) => form_answer(&app, Err(error), "clock").await,
+    }
 }
 
 /// After a form: the page again, at its section, or with what was wrong.
@@ -305,17 +323,20 @@ async fn form_answer(app: &App, done: Result<&str, String>, section: &str) -> Re
     }
 }
 
-/// Moves the clock by `advance`, or sets it back with `reset`.
-fn moved(app: &App, asked: &Asked<'_>) -> Result<(), String> {
+/// Moves the clock by `advance`, or sets it back with `reset`; what that ended.
+async fn moved(app: &App, asked: &Asked<'_>) -> Result<Ended, String> {
     let control = &app.web.control;
     control.clock_ahead().ok_or("this clock cannot be moved")?;
     if asked.text("reset").is_some_and(|word| word != "false") {
         control.move_clock(None);
-        return Ok(());
+        return Ok(Ended::default());
     }
     let by = asked.seconds("advance")?.ok_or("advance is missing")?;
-    control.move_clock(Some(by));
-    Ok(())
+    let before = app.now();
+    let sessions = control.move_clock(Some(by));
+    let identity = &app.web.identity;
+    let tokens = identity.expired_between(before, app.now()).await;
+    Ok(Ended { sessions, tokens })
 }
 
 async fn api(State(app): State<App>) -> Response {
@@ -376,17 +397,26 @@ async fn api_mint(State(app): State<App>, body: Bytes) -> Response {
 }
 
 async fn api_clock(State(app): State<App>) -> Response {
+    Json(clock_json(&app)).into_response()
+}
+
+fn clock_json(app: &App) -> Value {
     let ahead = app.web.control.clock_ahead().unwrap_or_default();
-    Json(json!({"now": app.now(), "utc": utc(app.now()), "ahead_seconds": ahead.as_secs()}))
-        .into_response()
+    json!({"now": app.now(), "utc": utc(app.now()), "ahead_seconds": ahead.as_secs()})
 }
 
 async fn api_move_clock(State(app): State<App>, body: Bytes) -> Response {
-    let done = asked(&body)
-        .map_err(str::to_owned)
-        .and_then(|pairs| moved(&app, &Asked(&pairs)));
-    match done {
-        Ok(()) => api_clock(State(app)).await,
+    let pairs = match asked(&body) {
+        Ok(pairs) => pairs,
+        Err(error) => return wrong(error),
+    };
+    match moved(&app, &Asked(&pairs)).await {
+        Ok(ended) => {
+            let mut answer = clock_json(&app);
+            answer["sessions_ended"] = ended.sessions.into();
+            answer["tokens_expired"] = ended.tokens.into();
+            Json(answer).into_response()
+        }
         Err(error) => wrong(&error),
     }
 }

@@ -3,6 +3,7 @@
 
 use pillarbox_oauth::Credential;
 use pillarbox_store::mail::{AccountId, Millis, Naming};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,6 +173,29 @@ pub struct Condition {
     pub good: bool,
 }
 
+/// What moving the clock forward ended. In words: "2 mail sessions ended, 3 tokens expired", and nothing where nothing did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Live mail sessions whose end came.
+    pub sessions: usize,
+    /// Access tokens ([`pillarbox_oauth::Identity::expired_between`]).
+    pub tokens: usize,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counted = |count, one, became| match count {
+            0 => None,
+            1 => Some(format!("1 {one} {became}")),
+            many => Some(format!("{many} {one}s {became}")),
+        };
+        let sessions = counted(self.sessions, "mail session", "ended");
+        let tokens = counted(self.tokens, "token", "expired");
+        let both: Vec<_> = sessions.into_iter().chain(tokens).collect();
+        f.write_str(&both.join(", "))
+    }
+}
+
 /// The running server as pages see it. Every method has an answer for a server that has nothing of the kind.
 pub trait Control: Send + Sync {
     /// Live connections, oldest first.
@@ -212,9 +236,10 @@ pub trait Control: Send + Sync {
     fn clock_ahead(&self) -> Option<Duration> {
         None
     }
-    /// Moves that clock, or with None sets it back to the system's time.
-    fn move_clock(&self, by: Option<Duration>) {
+    /// Moves that clock, or with None sets it back to the system's time; how many live mail sessions that ends.
+    fn move_clock(&self, by: Option<Duration>) -> usize {
         let _ = by;
+        0
     }
     /// What goes wrong on purpose, in the order in which it is asked.
     fn faults(&self) -> Vec<Fault> {

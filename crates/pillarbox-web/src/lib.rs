@@ -34,7 +34,7 @@ mod when;
 mod zip;
 
 pub use control::{
-    Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, NoControl,
+    Condition, Control, Ended, Fault, FaultNames, FaultWanted, Happening, LiveSession, NoControl,
     SignedIn, Speaker, Wanted, WireConnection, WireLine,
 };
 pub use domains::{DnsRecord, DomainRow, domains, records};

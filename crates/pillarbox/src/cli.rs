@@ -436,7 +436,7 @@ pub struct Why {
 pub enum ClockVerb {
     /// What time it is there
     Show,
-    /// Move it forward
+    /// Move it forward, and say what that ended: mail sessions, and access tokens issued since the server started
     Advance {
         /// As 90s, 1h, 7d
         #[arg(value_parser = duration)]

@@ -14,6 +14,7 @@ use pillarbox_web::MailServices;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// The running server's parts.
@@ -46,6 +47,16 @@ impl House {
     /// Begins the end.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
+    }
+
+    /// Moves the clock forward; how many live mail sessions that ends.
+    pub fn advance(&self, by: Duration) -> usize {
+        let before = self.clock.wall();
+        let sessions = self.registry.list();
+        self.clock.advance(by);
+        let passed = before..=self.clock.wall();
+        let ends = sessions.iter().filter_map(|one| one.signed_in.as_ref());
+        ends.filter(|(_, until)| passed.contains(until)).count()
     }
 
     /// The certificate of the private authority that vouches for this server, if it has such a one.

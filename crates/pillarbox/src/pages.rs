@@ -57,13 +57,16 @@ impl Control for Pages {
         Some(ahead(&self.0))
     }
 
-    fn move_clock(&self, by: Option<Duration>) {
+    fn move_clock(&self, by: Option<Duration>) -> usize {
         if self.0.development.is_none() {
-            return; // a real server's clock is the system's
+            return 0; // a real server's clock is the system's
         }
         match by {
-            Some(by) => self.0.clock.advance(by),
-            None => self.0.clock.reset(),
+            Some(by) => self.0.advance(by),
+            None => {
+                self.0.clock.reset();
+                0
+            }
         }
     }
 

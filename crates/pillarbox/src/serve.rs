@@ -301,6 +301,7 @@ fn identity_config(config: &Config, development: bool) -> IdentityConfig {
     if development {
         settings.clients = Client::development();
         settings.slow_down = false;
+        settings.remember_issued = true;
         // Its passwords are printed on screen; hashing them dearly would only slow down tests.
         settings.hashing = Hashing {
             memory_kib: 1_024,

@@ -15,6 +15,7 @@ mod dpop;
 mod errors;
 mod external;
 mod factor;
+mod issued;
 mod limits;
 mod passkeys;
 mod registration;

@@ -91,9 +91,10 @@ impl Control for Stage {
     fn clock_ahead(&self) -> Option<Duration> {
         Some(*self.ahead.lock().unwrap())
     }
-    fn move_clock(&self, by: Option<Duration>) {
+    fn move_clock(&self, by: Option<Duration>) -> usize {
         let mut ahead = self.ahead.lock().unwrap();
         *ahead = by.map_or(Duration::ZERO, |by| *ahead + by);
+        self.sessions.lock().unwrap().len()
     }
 }
 
@@ -821,8 +822,23 @@ async fn the_console_makes_tokens_of_every_kind() {
         .await;
     has(
         &house.browser.get(moved.header("location")).await,
-        &["The clock was moved", "24 hours ahead"],
+        &["The clock was moved.", "24 hours ahead"],
     );
+    house.connect("b1", &house.bob, Credential::Password, "Mail");
+    let moved = house.browser.post("/dev/clock", &[("advance", "1h")]).await;
+    has(
+        &house.browser.get(moved.header("location")).await,
+        &["The clock was moved: 1 mail session ended."],
+    );
+    has(
+        &house
+            .browser
+            .get("/dev?done=clock&sessions=2&tokens=3")
+            .await,
+        &["The clock was moved: 2 mail sessions ended, 3 tokens expired."],
+    );
+    let made_up = "/dev?done=clock&sessions=%3Cb%3E&tokens=-1";
+    has(&house.browser.get(made_up).await, &["The clock was moved."]);
     house.browser.post("/dev/clock", &[("reset", "true")]).await;
     assert_eq!(house.stage.clock_ahead(), Some(Duration::ZERO));
 }
@@ -863,6 +879,10 @@ async fn the_console_has_a_twin_for_programs() {
     assert_eq!(
         (clock["ahead_seconds"].as_u64(), clock["now"].as_i64()),
         (Some(3600), Some(NOW))
+    );
+    assert_eq!(
+        (&clock["sessions_ended"], &clock["tokens_expired"]),
+        (&0.into(), &0.into())
     );
     for (path, body) in [
         ("/dev/api/tokens", "{"),

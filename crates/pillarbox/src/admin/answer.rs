@@ -9,7 +9,7 @@ use crate::{journal, suggest};
 use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service};
 use pillarbox_protocols::sessions::{Session, Which};
 use pillarbox_store::mail::{AccountId, StoreError};
-use pillarbox_web::{Condition, DnsRecord, DomainRow};
+use pillarbox_web::{Condition, DnsRecord, DomainRow, Ended};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,12 +93,14 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
                 .map(|()| Value::Null)
                 .map_err(|error| Failure::could_not(format!("not revoked: {error:?}")))
         }
-        Request::ClockShow => Ok(clock_text(house, 0).into()),
-        Request::ClockAdvance { seconds } => clock_advance(house, Duration::from_secs(seconds)),
+        Request::ClockShow => Ok(clock_text(house, Ended::default()).into()),
+        Request::ClockAdvance { seconds } => {
+            clock_advance(house, Duration::from_secs(seconds)).await
+        }
         Request::ClockReset => {
             development_only(house, "its clock cannot be moved")?;
             house.clock.reset();
-            Ok(clock_text(house, 0).into())
+            Ok(clock_text(house, Ended::default()).into())
         }
         Request::FaultSet {
             target,
@@ -332,24 +334,17 @@ fn claims(token: &str) -> Option<Value> {
         .filter(Value::is_object)
 }
 
-fn clock_advance(house: &House, by: Duration) -> Result<Value, Failure> {
+/// Moves the clock, and says what that ended.
+async fn clock_advance(house: &House, by: Duration) -> Result<Value, Failure> {
     development_only(house, "its clock cannot be moved")?;
     let before = house.clock.wall();
-    let sessions = house.registry.list();
-    house.clock.advance(by);
+    let sessions = house.advance(by);
     let after = house.clock.wall();
-    let ends = sessions
-        .iter()
-        .filter_map(|session| session.signed_in.as_ref().map(|(_, until)| *until));
-    Ok(clock_text(
-        house,
-        ends.filter(|until| (before..=after).contains(until))
-            .count(),
-    )
-    .into())
+    let tokens = house.identity.expired_between(before, after).await;
+    Ok(clock_text(house, Ended { sessions, tokens }).into())
 }
 
-fn clock_text(house: &House, ended: usize) -> String {
+fn clock_text(house: &House, ended: Ended) -> String {
     let ahead = Duration::from_millis(u64::try_from(house.clock.offset()).unwrap_or(0));
     let now = house.clock.date_time(house.clock.wall());
     let ahead = if ahead.is_zero() {
@@ -358,9 +353,11 @@ fn clock_text(house: &House, ended: usize) -> String {
         format!("{} ahead", in_words(ahead))
     };
     let ended = match ended {
-        0 => String::new(),
-        1 => " 1 mail session ended.".into(),
-        many => format!(" {many} mail sessions ended."),
+        Ended {
+            sessions: 0,
+            tokens: 0,
+        } => String::new(),
+        ended => format!(" {ended}."),
     };
     format!("The clock is now {now}, {ahead}.{ended}")
 }

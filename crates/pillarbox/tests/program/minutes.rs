@@ -31,7 +31,7 @@ fn an_hour_passes_in_a_second() {
     );
     let said = server.ask(&home, &["clock", "advance", "2h"]);
     assert!(
-        said.ends_with("2 hours ahead. 1 mail session ended."),
+        said.ends_with("2 hours ahead. 1 mail session ended, 2 tokens expired."),
         "{said}"
     );
     assert_eq!(client.line(), "* BYE Session expired, please login again.");
