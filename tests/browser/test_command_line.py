@@ -5,7 +5,8 @@ import subprocess
 import pytest
 from conftest import DEADLINE, PROGRAM, eventually
 from test_browser import By, browser, field, save_screenshot, sign_in, wait  # noqa: F401  (browser is a fixture)
-from test_pages import LOOKS, axe  # noqa: F401  (axe is a fixture)
+from looks import LOOKS
+from test_pages import axe  # noqa: F401  (axe is a fixture)
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ when it does not answer."""
 import pytest
 from elsewhere import provider  # noqa: F401  (a fixture)
 from test_browser import chromium, field, save_screenshot, wait
-from test_pages import LOOKS, axe, text  # noqa: F401  (axe is a fixture)
+from looks import LOOKS
+from test_pages import axe, text  # noqa: F401  (axe is a fixture)
 
 webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
 from selenium.webdriver.common.by import By  # noqa: E402

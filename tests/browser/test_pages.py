@@ -6,7 +6,8 @@ import urllib.request
 
 import pytest
 from conftest import NODE_MODULES, eventually
-from test_browser import ask, browser, field, save_screenshot, sign_in, wait  # noqa: F401  (browser is a fixture)
+from looks import LOOKS, Looker
+from test_browser import ask, browser, field, sign_in, wait  # noqa: F401  (browser is a fixture)
 
 webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -15,7 +16,6 @@ ACCOUNT = ["/account", "/account/apps", "/account/app-passwords", "/account/sess
 ADMIN = ["/admin/accounts", "/admin/accounts/view?address=bob%40example.test", "/admin/domains",
          "/admin/domains/view?domain=example.test", "/admin/apps", "/admin/apps/view?client=web", "/admin/apps/new", "/admin/sessions",
          "/admin/changes", "/admin/log", "/admin/health"]
-LOOKS = [(1280, "light"), (1280, "dark"), (320, "light"), (320, "dark")]
 
 
 @pytest.fixture(scope="session")
@@ -61,27 +61,8 @@ def busy(server, person, browser):
 def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # noqa: F811
     person = server.ada()
     kept = busy(server, person, browser)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
-    # The content policy of the pages is for the pages; the checker is not one of them.
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    faults = []
-
-    def look(name):
-        height = browser.execute_script("return document.documentElement.scrollHeight")
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                {"width": width, "height": max(height, 600), "deviceScaleFactor": 1, "mobile": False})
-        save_screenshot(browser, f"{name}-{width}-{scheme}")
-        overflow = browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if overflow > 0:
-            faults.append(f"{name} is {overflow} pixels too wide")
-        browser.execute_script(axe)
-        found = browser.execute_async_script("axe.run(document, {}).then(arguments[0], e => arguments[0]({error: String(e)}))")
-        assert "violations" in found, found
-        for one in found["violations"]:
-            faults.append(f"{name}: {one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}")
-
+    looker = Looker(browser, width, scheme)
+    look = looker.look
     browser.get(server["issuer"] + "/signin")
     look("signin")
     field(browser, "address").send_keys("nobody@example.test")
@@ -124,7 +105,7 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
     look("token-made")
     browser.get(server["issuer"] + "/account/nowhere")
     look("not-found")
-    assert not faults, "\n".join(faults)
+    assert not looker.faults, "\n".join(looker.faults)
     for box in kept:
         box.shutdown()
 

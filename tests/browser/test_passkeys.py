@@ -2,8 +2,9 @@
 asked for by the pages, and refused when their owner is not there."""
 import pytest
 from conftest import eventually
-from test_browser import browser, field, save_screenshot, wait  # noqa: F401  (browser is a fixture)
-from test_pages import LOOKS, axe, press, text  # noqa: F401  (axe is a fixture)
+from looks import LOOKS, Looker
+from test_browser import browser, field, wait  # noqa: F401  (browser is a fixture)
+from test_pages import axe, press, text  # noqa: F401  (axe is a fixture)
 
 webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
 from selenium.webdriver.common.by import By  # noqa: E402
@@ -151,24 +152,8 @@ def test_without_script_the_pages_work(server, person, browser):  # noqa: F811
 
 @pytest.mark.parametrize("width,scheme", LOOKS)
 def test_pages_about_signing_in_fit_and_are_accessible(server, person, browser, axe, width, scheme):  # noqa: F811
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-    browser.execute_cdp_cmd("Page.setBypassCSP", {"enabled": True})
-    device = authenticator(browser)
-    faults = []
-
-    def look(name):
-        for height in (900, browser.execute_script("return document.documentElement.scrollHeight")):
-            browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
-                                    {"width": width, "height": max(height, 600), "deviceScaleFactor": 1, "mobile": False})
-        save_screenshot(browser, f"{name}-{width}-{scheme}")
-        overflow = browser.execute_script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if overflow > 0:
-            faults.append(f"{name} is {overflow} pixels too wide")
-        browser.execute_script(axe)
-        found = browser.execute_async_script("axe.run(document, {}).then(arguments[0], e => arguments[0]({error: String(e)}))")
-        assert "violations" in found, found
-        for one in found["violations"]:
-            faults.append(f"{name}: {one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}")
+    looker, device = Looker(browser, width, scheme), authenticator(browser)
+    look = looker.look
 
     def go(path, name):
         browser.get(server["issuer"] + path)
@@ -205,4 +190,4 @@ def test_pages_about_signing_in_fit_and_are_accessible(server, person, browser, 
     go("/signin", "signin")
     refusal(browser, "Sign in with a passkey")
     look("signin-no-passkey")
-    assert not faults, "\n".join(faults)
+    assert not looker.faults, "\n".join(looker.faults)
