@@ -438,6 +438,23 @@ def test_4_14_a_rotated_refresh_token_that_comes_again_ends_the_family(victim, n
     assert not opens_imap(victim.server, victim.address, second["access_token"])
 
 
+def test_4_14_of_two_who_refresh_with_one_token_both_never_go_on(victim, native_app):
+    """A thief may come within the minute that lost answers are given: what either of them got first is then dead, and says so."""
+    address = "http://127.0.0.1:51004/cb"
+    for brings in (0, 1):
+        pkce = Pkce()
+        got = victim.browser.allow(**native_app.request(pkce, redirect_uri=address))
+        stolen = native_app.redeem(got.sent["code"], pkce, redirect_uri=address).json["refresh_token"]
+        holders = [native_app.refresh(stolen).json, native_app.refresh(stolen).json]
+        if brings == 1:
+            newest = native_app.refresh(holders[1]["refresh_token"]).json
+            assert opens_imap(victim.server, victim.address, newest["access_token"]), "the later one goes on, for now"
+        assert error(native_app.refresh(holders[0]["refresh_token"])) == "invalid_grant"
+        for one in holders:
+            assert error(native_app.refresh(one["refresh_token"])) == "invalid_grant"
+            assert not opens_imap(victim.server, victim.address, one["access_token"])
+
+
 def test_4_14_a_refresh_token_is_its_own_clients_and_never_gives_more(victim, web_app, evil_app):
     tokens = web_app.tokens(victim.browser, scope="pillarbox:read", access_type="offline", prompt="consent")
     refresh = tokens["refresh_token"]

@@ -233,6 +233,30 @@ def test_a_server_that_is_down_costs_no_consent(own_server, tmp_path):
     assert user.kept(ada)["refresh_token"] == kept["refresh_token"]
 
 
+def test_an_answer_that_was_lost_costs_no_consent(own_server, tmp_path):
+    """The refresh is done, its answer does not arrive: within a minute the old refresh token is good once more."""
+    server = own_server()
+    user, ada = User(server, tmp_path), server.ada()
+
+    def lose_an_answer():
+        user.age(ada)
+        server.run("fault", "set", "oauth.refresh", "half", "--times", "1")
+        done = user.run("token", "--for", ada.address)
+        assert (done.returncode, done.stdout) == (3, ""), done
+
+    user.login(ada)
+    before = user.kept(ada)["refresh_token"]
+    lose_an_answer()
+    assert user.kept(ada)["refresh_token"] == before
+    assert user.good("token", "--for", ada.address)
+    assert user.kept(ada)["refresh_token"] != before
+    lose_an_answer()
+    server.run("clock", "advance", "61s")
+    late = user.run("token", "--for", ada.address)
+    assert (late.returncode, late.stdout) == (1, "") and f"pillarbox login {ada.address}" in late.stderr
+    assert json.loads(server.run("grant", "list", ada.address, "--json"))[-1]["revoked"]
+
+
 def test_a_disk_that_is_full_costs_no_consent(user, person):
     user.login(person)
     user.age(person)

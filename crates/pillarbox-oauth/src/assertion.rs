@@ -481,6 +481,7 @@ impl Identity {
             used: now,
             ends: after(now, self.inner.config.token_lifetime),
             refresh: None,
+            rotated: None,
             refresh_ends: None,
             key: None,
             revoked: None,

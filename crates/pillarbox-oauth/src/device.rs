@@ -342,6 +342,7 @@ impl Identity {
             used: now,
             ends: after(now, self.inner.config.token_lifetime),
             refresh: Some(opaque::hash(refresh.expose())),
+            rotated: None,
             refresh_ends: client.refresh_ends(now),
             key: self.refresh_key(client),
             revoked: None,

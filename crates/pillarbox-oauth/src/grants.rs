@@ -115,6 +115,7 @@ impl Identity {
             used: now,
             ends,
             refresh: refresh.as_ref().map(|text| opaque::hash(text.expose())),
+            rotated: None,
             refresh_ends: None,
             key: None,
             revoked: mint.revoked.then_some(now),
@@ -192,6 +193,7 @@ pub(crate) fn end_grant(rows: &mut Rows, key: &[u8], now: Millis) -> Result<bool
     if row.revoked.is_none() {
         row.revoked = Some(now);
         row.refresh = None;
+        row.rotated = None;
         rows::write(rows, key, &row)?;
     }
     Ok(true)

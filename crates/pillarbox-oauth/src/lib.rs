@@ -5,6 +5,7 @@
 mod access;
 mod activity;
 mod administrators;
+mod answers;
 mod assertion;
 mod attempts;
 mod authorize;
@@ -309,6 +310,7 @@ struct Inner {
     random: Random,
     keys: keys::Keys,
     issued: issued::Issued,
+    answers: answers::Answers,
     hasher: hashing::Hasher,
     attempts: attempts::Attempts,
     work: work::Work,
@@ -361,6 +363,7 @@ impl Identity {
             random,
             keys,
             issued,
+            answers: answers::Answers::default(),
             hasher,
             attempts: attempts::Attempts::default(),
             work: work::Work::default(),

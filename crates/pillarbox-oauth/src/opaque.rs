@@ -73,7 +73,8 @@ fn read_account(text: &str) -> Option<AccountId> {
 }
 
 /// A new refresh token of a grant. Its last part is a mark only we can make: a token that bears it but is not the grant's
-/// newest was used before, while a forged one is just wrong. So reuse is noticed without keeping old hashes.
+/// newest was used before, while a forged one is just wrong. So reuse is noticed without keeping old hashes, but for the
+/// one that may come again because its answer was lost.
 pub(crate) fn new_refresh(
     keys: &Keys,
     account: &AccountId,

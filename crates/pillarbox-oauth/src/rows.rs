@@ -158,6 +158,9 @@ pub(crate) struct GrantRow {
     pub ends: Millis,
     /// Hash of the one refresh token that is good now.
     pub refresh: Option<[u8; 32]>,
+    /// The one before it, if it was used: it may come again when the answer was lost.
+    #[serde(default)]
+    pub rotated: Option<RotatedRow>,
     /// When refresh tokens end even if they are used.
     #[serde(default)]
     pub refresh_ends: Option<Millis>,
@@ -165,6 +168,16 @@ pub(crate) struct GrantRow {
     #[serde(default)]
     pub key: Option<String>,
     pub revoked: Option<Millis>,
+}
+
+/// A refresh token whose successor nobody has used yet.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct RotatedRow {
+    pub hash: [u8; 32],
+    /// When it was used first.
+    pub at: Millis,
+    /// How often since.
+    pub again: u8,
 }
 
 impl GrantRow {

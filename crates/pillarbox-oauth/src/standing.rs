@@ -198,6 +198,7 @@ impl Identity {
         let standing = self.standing_or(&account, RefusalKind::NoMailbox).await?;
         self.grant_lives(&account, &standing, &claims.gid, now)
             .await?;
+        self.note_arrival(&claims.gid, token);
         Ok((claims, account, standing))
     }
 

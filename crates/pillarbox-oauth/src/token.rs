@@ -4,7 +4,7 @@ use crate::authorize::{Params, code_key};
 use crate::client::{Client, ClientKind};
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
-use crate::rows::{self, CodeRow, GrantRow, Kind};
+use crate::rows::{self, CodeRow, GrantRow, Kind, RotatedRow};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse, UserInfo};
 use crate::{
     Act, Deed, Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access, client_auth,
@@ -264,6 +264,7 @@ impl Identity {
                 used: now,
                 ends,
                 refresh: row.refresh.then_some(refresh_hash),
+                rotated: None,
                 refresh_ends,
                 key: bound.clone(),
                 revoked: None,
@@ -324,6 +325,7 @@ impl Identity {
             self.proven_key().map(str::to_owned),
             self.refresh_key(client),
         );
+        let arrived = self.has_arrived(&grant);
         let redeem = move |rows: &mut Rows| {
             let row = rows::read::<GrantRow>(rows, &key)?;
             let Some(mut row) = row.filter(|row| row.revoked.is_none() && row.client == client_id)
@@ -341,11 +343,15 @@ impl Identity {
             let Some(newest) = row.refresh else {
                 return Ok(Redeemed::Refused(invalid_grant()));
             };
-            if !opaque::same(&newest, &hash) {
-                // Ours, of this grant, and not the newest: two hold it, and one of them took it (RFC 9700 §4.14.2).
+            let (rotated, again) = if opaque::same(&newest, &hash) {
+                (RotatedRow::first(hash, now), false)
+            } else if let Some(rotated) = lost_answer(&row, &hash, arrived, now) {
+                (rotated, true)
+            } else {
+                // Ours, of this grant, and neither: two hold it, and one of them took it (RFC 9700 §4.14.2).
                 end_grant(rows, &key, now)?;
                 return Ok(Redeemed::Reused(named.clone()));
-            }
+            };
             let over = row.refresh_ends.is_some_and(|ends| ends <= now);
             if over || row.used.saturating_add(unused) <= now {
                 return Ok(Redeemed::Refused(invalid_grant()));
@@ -361,19 +367,21 @@ impl Identity {
             }
             row.used = now;
             row.ends = row.ends.max(ends);
-            row.refresh = next_hash.or(row.refresh);
+            if next_hash.is_some() {
+                (row.refresh, row.rotated) = (next_hash, Some(rotated));
+            }
             row.key = row.key.or(bound.clone());
             rows::write(rows, &key, &row)?;
-            Ok::<_, IdentityError>(Redeemed::Good(scopes))
+            Ok::<_, IdentityError>(Redeemed::Good((scopes, again)))
         };
-        let scopes = match self
+        let (scopes, again) = match self
             .inner
             .store
             .account(&account)
             .update(&[&prefix], redeem)
             .await?
         {
-            Redeemed::Good(scopes) => scopes,
+            Redeemed::Good(good) => good,
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
@@ -394,7 +402,11 @@ impl Identity {
             auth_time: None,
             refresh: next,
         };
-        self.issue(issue, now).await
+        let answer = self.issue(issue, now).await?;
+        if rotate {
+            self.note_answer(&grant, &answer.access_token, again, now);
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn issue(&self, new: Issue<'_>, now: Millis) -> Result<TokenResponse> {
@@ -477,6 +489,13 @@ pub(crate) struct Issue<'a> {
     /// When the person signed in, if the client asked.
     pub auth_time: Option<Millis>,
     pub refresh: Option<Secret>,
+}
+
+/// Whether a refresh token that was used may be used once more, because its answer seems to have been lost: how the row then
+/// says so.
+fn lost_answer(row: &GrantRow, hash: &[u8], arrived: bool, now: Millis) -> Option<RotatedRow> {
+    let rotated = row.rotated.as_ref().filter(|_| !arrived)?;
+    rotated.again(hash, now)
 }
 
 /// How the token is sent (RFC 6750, RFC 9449 §5).

@@ -70,7 +70,10 @@ async function code(config, build, options) {
 const tokens = await code(desktop, oidc.buildAuthorizationUrl);
 const claims = tokens.claims();
 seen.email = claims.email;
-seen.refreshed = (await oidc.refreshTokenGrant(desktop, tokens.refresh_token)).scope;
+await oidc.refreshTokenGrant(desktop, tokens.refresh_token); // as if its answer had been lost
+const refreshed = await oidc.refreshTokenGrant(desktop, tokens.refresh_token);
+seen.refreshed = refreshed.scope;
+await oidc.refreshTokenGrant(desktop, refreshed.refresh_token);
 seen.reuse = await oidc.refreshTokenGrant(desktop, tokens.refresh_token).catch((fault) => fault.error);
 
 const pushed = await code(desktop, oidc.buildAuthorizationUrlWithPAR);

@@ -162,6 +162,9 @@ async fn refresh_tokens_of_programs_without_a_secret_are_bound() {
     let second = holder.token(&house, &again).await.unwrap();
     assert_eq!(second.token_type, "DPoP");
     assert_eq!(name(thief.token(&house, &again).await), "invalid_grant");
+    // Nor can a thief pass for somebody whose answer was lost; the holder can.
+    let second = holder.token(&house, &again).await.unwrap();
+    assert_eq!(name(thief.token(&house, &again).await), "invalid_grant");
     let third = holder.token(&house, &refresh("desktop", &second)).await;
     assert!(third.is_ok());
     // A grant that was a bearer's becomes bound by the first proof.

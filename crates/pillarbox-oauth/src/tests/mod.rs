@@ -3,6 +3,7 @@
 
 mod activity;
 mod administration;
+mod answers;
 mod assertions;
 mod attacks;
 mod authorization;
