@@ -14,7 +14,7 @@ use rustls::ServerConfig;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -58,6 +58,9 @@ impl Default for Limits {
 
 /// Octets read at once: four TLS records, and few calls for a long literal. One buffer a thread, not a connection.
 const SCRATCH_OCTETS: usize = 64 * 1_024;
+
+/// Last words that are written together with TLS's farewell. They wait in the connection's own buffer, which takes more.
+const LAST_WORDS_OCTETS: usize = 4 * 1_024;
 
 /// Steps of a conversation whose peer is gone: it may finish what it has begun and note its end, but not stream gigabytes
 /// to nobody.
@@ -152,7 +155,7 @@ impl Driver {
                     self.wait(conversation, line, until, &mut moved, &mut told)
                         .await;
                 }
-                Step::Close => return line.flush().await,
+                Step::Close => return line.last_words().await,
             }
         }
     }
@@ -305,14 +308,37 @@ impl Line {
     }
 
     async fn flush(&mut self) {
-        if self.broken || self.outbox.octets == 0 {
-            return;
+        if !self.broken && self.outbox.octets > 0 {
+            self.write().await;
         }
+    }
+
+    async fn write(&mut self) {
         let seconds = self.outbox.octets as u64 / self.limits.write_octets_per_second_min;
         let patience = self.limits.write_grace + Duration::from_secs(seconds);
         let written = timeout(patience, self.wire.write(&mut self.outbox)).await;
         self.broken = !matches!(written, Ok(Ok(())));
         self.outbox.trim();
+    }
+
+    /// Writes what is left and TLS's farewell in one piece: most sessions end with a few words, and two packets for them
+    /// cost twice.
+    async fn last_words(&mut self) {
+        if self.broken || self.outbox.octets > LAST_WORDS_OCTETS {
+            return self.flush().await;
+        }
+        let Wire::Tls(stream) = &mut self.wire else {
+            return self.flush().await;
+        };
+        let session = stream.get_mut().1;
+        while self.outbox.has_remaining() {
+            let Ok(octets @ 1..) = session.writer().write(self.outbox.chunk()) else {
+                return self.flush().await;
+            };
+            self.outbox.advance(octets);
+        }
+        session.send_close_notify();
+        self.write().await;
     }
 
     /// Runs a job; if it takes more than a moment, what was sent before it is written meanwhile.
