@@ -4,6 +4,9 @@
 //! Deliberately absent: refresh tokens (the program can sign again), keys fetched from an address (`jwks_uri`: a server that
 //! can be told where to call is a tool of others), and HMAC, which would make every checker a signer.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 use crate::authorize::Params;
 use crate::client::{Client, ClientKind, Status};
 use crate::grants::{add_grant, after};
@@ -268,6 +271,12 @@ pub(crate) fn rsa_der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
 pub(crate) struct Seen(Mutex<HashMap<(String, String), i64>>);
 
 impl Seen {
+    /// Before each run of a fuzz target, so that none depends on those before.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether it is the first time; false also when too many are remembered.
     pub(crate) fn first(&self, client: &str, jti: &str, ends: i64, now: i64) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);

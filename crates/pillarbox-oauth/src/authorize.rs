@@ -296,7 +296,7 @@ impl Identity {
 }
 
 /// The redirect URI in normal form, if the client may use it.
-fn check_redirect(client: &Client, uri: Option<&str>) -> Result<String, &'static str> {
+pub(crate) fn check_redirect(client: &Client, uri: Option<&str>) -> Result<String, &'static str> {
     let uri = uri.ok_or("redirect_uri is missing")?;
     if uri == OUT_OF_BAND {
         return Err(

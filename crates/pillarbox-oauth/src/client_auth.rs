@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// `client_assertion_type` (RFC 7523 §2.2).
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(crate) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How clients with a secret or key prove themselves, as discovery names it.
 pub(crate) const METHODS: &[&str] = &[
     "client_secret_post",
@@ -130,7 +130,7 @@ impl Identity {
     }
 
     /// RFC 7523 §2.2 and §3: `iss` and `sub` are the client, the audience is us and nobody else, and it is good once.
-    fn by_assertion(&self, text: &str, params: &Params<'_>, now: Millis) -> Result<Arc<Client>> {
+    pub(crate) fn by_assertion(&self, text: &str, params: &Params<'_>, now: Millis) -> Result<Arc<Client>> {
         let refuse = |text: &str| TokenError::new(ErrorCode::InvalidClient, text);
         if params.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             let text = format!("client_assertion_type must be {ASSERTION_TYPE}.");

@@ -5,6 +5,9 @@
 //! code, a refresh token or an access token beside it), and DPoP in mail sign-in: SASL carries no proof, so a token that is bound
 //! to a key opens no mailbox.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
+
 use crate::access::Claims;
 use crate::assertion::{Seen, VerifyKey};
 use crate::server::{ErrorCode, TokenError};

@@ -21,6 +21,9 @@ mod dpop;
 mod enrol;
 mod external;
 mod factor;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod grants;
 mod hashing;
 mod introspect;

@@ -7,6 +7,8 @@
 //! goes), `jwks_uri` (this server fetches nothing a stranger names), software statements, and initial access tokens.
 
 mod arrivals;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod metadata;
 
 pub(crate) use arrivals::Arrivals;

@@ -99,6 +99,11 @@ impl ProviderKeys {
         Ok(Self(keys))
     }
 
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn all(&self) -> &[VerifyKey] {
+        &self.0
+    }
+
     /// The key a token names. Without a name it is the only one there is, if so (OpenID Connect Core §10.1).
     pub(super) fn find(&self, header: &Header) -> Option<&VerifyKey> {
         match (&header.kid, &self.0[..]) {

@@ -8,6 +8,8 @@
 
 mod claims;
 mod documents;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod jwt;
 mod known;
 mod people;

@@ -151,7 +151,7 @@ fn is_opaque_token(text: &str) -> bool {
 }
 
 /// What must hold of every access token, however it was opened; when it ends.
-fn check_access(provider: &Provider, claims: &Claims, now: Millis) -> Done<Millis> {
+pub(super) fn check_access(provider: &Provider, claims: &Claims, now: Millis) -> Done<Millis> {
     let audience = &provider.config.audience;
     if !claims.is_for(audience) {
         let cause = format!("the token is for another audience, not {audience}");
@@ -173,7 +173,7 @@ fn check_access(provider: &Provider, claims: &Claims, now: Millis) -> Done<Milli
     Ok(ends)
 }
 
-fn opens(provider: &Provider, claims: &Claims, service: Service) -> Done<Access> {
+pub(super) fn opens(provider: &Provider, claims: &Claims, service: Service) -> Done<Access> {
     let text = claims.text("scope").unwrap_or_default();
     let known = Scopes::parse_known(text);
     let granted = OPENABLE.into_iter().filter(|scope| known.has(*scope));
@@ -191,7 +191,7 @@ fn opens(provider: &Provider, claims: &Claims, service: Service) -> Done<Access>
 }
 
 impl Provider {
-    async fn open_access_token(&self, jwt: Jwt<'_>, now: Millis) -> Done<Claims> {
+    pub(super) async fn open_access_token(&self, jwt: Jwt<'_>, now: Millis) -> Done<Claims> {
         let key = self.key(&jwt.header, now).await?;
         let claims = jwt.open(&key)?;
         claims.check_issuer(&self.config.issuer)?;

@@ -5,6 +5,8 @@
 //! Extensions are read over, none is asked for.
 
 mod cbor;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 
 use crate::assertion::rsa_der;
 use aws_lc_rs::digest::{SHA256, digest};
