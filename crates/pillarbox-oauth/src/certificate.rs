@@ -126,8 +126,11 @@ fn time(der: &[u8]) -> Option<(Millis, &[u8])> {
     let part = |at: usize| number(&text[at..at + 2]);
     let (year, month, day) = (century + part(0)?, part(2)?, part(4)?);
     let (hour, minute, second) = (part(6)?, part(8)?, part(10)?);
-    let legal = (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !legal || hour > 23 || minute > 59 || second > 59 {
+    if !(1..=12).contains(&month) {
+        return None;
+    }
+    let last = days(year + month / 12, month % 12 + 1, 1) - days(year, month, 1);
+    if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
@@ -201,6 +204,21 @@ pub(crate) mod tests {
             ClientCertificate::from_pem("-----BEGIN CERTIFICATE-----"),
             None
         );
+    }
+
+    #[test]
+    fn a_date_is_a_day_that_exists() {
+        for (text, good) in [
+            ("270228000000Z", true),
+            ("270229000000Z", false),
+            ("280229000000Z", true),
+            ("280230000000Z", false),
+            ("261231235959Z", true),
+            ("270431000000Z", false),
+        ] {
+            let der = [&[UTC_TIME, 13], text.as_bytes()].concat();
+            assert_eq!(time(&der).is_some(), good, "{text}");
+        }
     }
 
     #[test]
