@@ -23,7 +23,8 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD as BASE64};
 use pillarbox_store::mail::{AccountId, Millis, Rows};
-use serde::{Deserialize, Serialize};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -294,8 +295,13 @@ struct Header {
     #[serde(default)]
     kid: Option<String>,
     /// Extensions that must be understood: we know none (RFC 7515 §4.1.11).
-    #[serde(default)]
-    crit: Option<Value>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
+/// Reads any member as true: that it is there counts, even if it is `null`.
+pub(crate) fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(member).map(|_| true)
+}
+
 }
 
 /// Times are Unix seconds.
@@ -364,7 +370,7 @@ impl<'a> Assertion<'a> {
         };
         let fitting = |key: &&VerifyKey| key.algorithm.is_named(&self.header.alg);
         let mut keys = client.keys.iter().filter(named).filter(fitting);
-        keys.find(|key| self.header.crit.is_none() && key.fits(self.message, &self.signature))
+        keys.find(|key| !self.header.crit && key.fits(self.message, &self.signature))
     }
 }
 

@@ -9,7 +9,7 @@
 pub(crate) mod fuzz;
 
 use crate::access::Claims;
-use crate::assertion::{Seen, VerifyKey};
+use crate::assertion::{Seen, VerifyKey, is_there};
 use crate::server::{ErrorCode, TokenError};
 use crate::{Identity, opaque};
 use base64::Engine as _;
@@ -52,8 +52,8 @@ struct Header {
     alg: String,
     jwk: Value,
     /// Extensions that must be understood: we know none (RFC 7515 §4.1.11).
-    #[serde(default)]
-    crit: Option<Value>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +81,7 @@ impl Proof {
         let (header, body) = message.split_once('.').ok_or_else(malformed)?;
         let decode = |part: &str| BASE64.decode(part).map_err(|_| malformed());
         let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
-        if header.typ != "dpop+jwt" || header.crit.is_some() {
+        if header.typ != "dpop+jwt" || header.crit {
             return Err(malformed());
         }
         // One key, public, and the algorithm is the key's.

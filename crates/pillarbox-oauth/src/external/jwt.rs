@@ -3,7 +3,7 @@
 
 use super::claims::Claims;
 use super::{Done, No};
-use crate::assertion::VerifyKey;
+use crate::assertion::{VerifyKey, is_there};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::Deserialize;
@@ -21,8 +21,8 @@ pub(super) struct Header {
     #[serde(default)]
     typ: Option<String>,
     /// Extensions that must be understood: we know none (RFC 7515 §4.1.11).
-    #[serde(default)]
-    crit: Option<Value>,
+    #[serde(default, deserialize_with = "is_there")]
+    crit: bool,
 }
 
 /// A token taken apart; nothing of it is believed yet.
@@ -79,7 +79,7 @@ impl<'a> Jwt<'a> {
 
     /// The claims, if this key signed them.
     pub(super) fn open(self, key: &VerifyKey) -> Done<Claims> {
-        if self.header.crit.is_some() {
+        if self.header.crit {
             return Err(No::refused(
                 "the token wants extensions understood that nobody here knows",
             ));
