@@ -218,13 +218,18 @@ pub(crate) fn read_jwk(jwk: &Value) -> Done<VerifyKey> {
         let bytes = BASE64.decode(text(name).unwrap_or_default());
         bytes.map_err(|_| bad(format!("JWK member {name} is not base64url")))
     };
+    // In full and nothing around it, or one key would have several thumbprints.
+    let octets32 = |name: &str| match bytes(name)? {
+        octets if octets.len() == 32 => Ok(octets),
+        _ => Err(bad(format!("JWK member {name} does not have 32 octets"))),
+    };
     let (algorithm, key) = match (text("kty"), text("crv")) {
         (Some("RSA"), _) => (KeyAlgorithm::RS256, rsa_der(&bytes("n")?, &bytes("e")?)),
         (Some("EC"), Some("P-256")) => {
-            let point = [&[4], &*bytes("x")?, &*bytes("y")?].concat();
+            let point = [&[4], &*octets32("x")?, &*octets32("y")?].concat();
             (KeyAlgorithm::ES256, point)
         }
-        (Some("OKP"), Some("Ed25519")) => (KeyAlgorithm::EdDSA, bytes("x")?),
+        (Some("OKP"), Some("Ed25519")) => (KeyAlgorithm::EdDSA, octets32("x")?),
         _ => return Err(bad("keys are RSA, P-256 or Ed25519")),
     };
     if text("alg").is_some_and(|alg| !algorithm.is_named(alg)) {
@@ -275,7 +280,10 @@ impl Seen {
     /// Before each run of a fuzz target, so that none depends on those before.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// Whether it is the first time; false also when too many are remembered.
@@ -289,6 +297,11 @@ impl Seen {
     }
 }
 
+/// Reads any member as true: that it is there counts, even if it is `null`.
+pub(crate) fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(member).map(|_| true)
+}
+
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -297,11 +310,6 @@ struct Header {
     /// Extensions that must be understood: we know none (RFC 7515 §4.1.11).
     #[serde(default, deserialize_with = "is_there")]
     crit: bool,
-/// Reads any member as true: that it is there counts, even if it is `null`.
-pub(crate) fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(member).map(|_| true)
-}
-
 }
 
 /// Times are Unix seconds.
@@ -526,6 +534,7 @@ impl Identity {
 mod tests {
     #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn replays_are_remembered_within_bounds() {
@@ -541,6 +550,36 @@ mod tests {
             "full of assertions that are good"
         );
         assert!(seen.first("d", "new", 300, 100), "they are over");
+    }
+
+    #[test]
+    fn keys_are_spelled_in_full() {
+        // RFC 7518 §6.2.1.2: a coordinate has all its octets; RFC 8037 §2: the key and nothing around it.
+        let x = BASE64
+            .decode("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU")
+            .unwrap();
+        let y = BASE64
+            .decode("x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0")
+            .unwrap();
+        let point = [x, y].concat();
+        for at in 0..=64 {
+            let (x, y) = point.split_at(at);
+            let jwk =
+                json!({"kty": "EC", "crv": "P-256", "x": BASE64.encode(x), "y": BASE64.encode(y)});
+            assert_eq!(read_jwk(&jwk).is_ok(), at == 32, "{at}");
+        }
+        let x = BASE64
+            .decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+            .unwrap();
+        let wrapped = [
+            &[0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0],
+            &*x,
+        ]
+        .concat();
+        for (x, good) in [(&x, true), (&wrapped, false)] {
+            let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": BASE64.encode(x)});
+            assert_eq!(read_jwk(&jwk).is_ok(), good, "{jwk}");
+        }
     }
 
     #[test]
