@@ -186,9 +186,18 @@ fn read_name(metadata: &Value, redirects: &[String]) -> Result<String> {
     let Some(name) = text(metadata, "client_name")? else {
         let host = redirects.first().and_then(|one| url::Url::parse(one).ok());
         let host = host.and_then(|url| url.host_str().map(str::to_owned));
+        // Schemes of their own have hosts of any letters, and the rules for names are for these too.
+        let shown =
+            |host: &String| host.contains(char::is_alphanumeric) && check_name(host).is_ok();
+        let host = host.filter(shown);
         return Ok(host.unwrap_or_else(|| "Unnamed program".into()));
     };
     let name = name.trim();
+    check_name(name)?;
+    Ok(name.to_owned())
+}
+
+fn check_name(name: &str) -> Result<()> {
     if name.chars().count() > NAME_CHARS_MAX {
         return Err(invalid(format!(
             "client_name has at most {NAME_CHARS_MAX} characters."
@@ -197,7 +206,7 @@ fn read_name(metadata: &Value, redirects: &[String]) -> Result<String> {
     if name.contains(['"', '“', '”', '„', '‟', '«', '»', '<', '>', '@']) {
         return Err(invalid("client_name has a letter that names do not need."));
     }
-    Ok(name.to_owned())
+    Ok(())
 }
 
 fn text<'a>(metadata: &'a Value, name: &str) -> Result<Option<&'a str>> {

@@ -214,6 +214,23 @@ async fn kinds_of_programs() {
 }
 
 #[tokio::test]
+async fn a_name_made_of_an_address_is_a_name() {
+    let house = house(Registration::Open).await;
+    let long = format!("https://{}.{}.example/cb", "a".repeat(40), "b".repeat(40));
+    for (uri, name) in [
+        (CB, "app.example"),
+        (&long, "Unnamed program"),
+        ("com.example.app://\"Mail\"/cb", "Unnamed program"),
+        ("com.example.app:///cb", "Unnamed program"),
+        ("com.example.app://~/cb", "Unnamed program"),
+    ] {
+        let metadata = json!({"redirect_uris": [uri], "token_endpoint_auth_method": "none"});
+        let told = register(&house, &metadata).await.unwrap();
+        assert_eq!(text(&told, "client_name"), name, "{uri}");
+    }
+}
+
+#[tokio::test]
 async fn every_refusal() {
     let house = house(Registration::Open).await;
     let (redirect, metadata) = ("invalid_redirect_uri", "invalid_client_metadata");
