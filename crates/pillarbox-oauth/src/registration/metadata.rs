@@ -138,12 +138,8 @@ fn read_kind(metadata: &Value, method: Method, code: bool, device: bool) -> Resu
 
 fn read_redirects(metadata: &Value, kind: ClientKind) -> Result<Vec<String>> {
     let refuse = |text: String| TokenError::new(ErrorCode::InvalidRedirectUri, text);
-    let all = match metadata.get("redirect_uris") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(_) => list(metadata, "redirect_uris")
-            .map_err(|error| refuse(error.description))?
-            .unwrap_or_default(),
-    };
+    let all = list(metadata, "redirect_uris").map_err(|error| refuse(error.description))?;
+    let all = all.unwrap_or_default();
     match (kind == ClientKind::Device, all.len()) {
         (true, 0) => return Ok(Vec::new()),
         (true, _) => {
@@ -163,12 +159,12 @@ fn read_redirects(metadata: &Value, kind: ClientKind) -> Result<Vec<String>> {
 }
 
 fn read_keys(metadata: &Value, method: Method) -> Result<(Vec<VerifyKey>, Option<Value>)> {
-    if metadata.get("jwks_uri").is_some() {
+    if there(metadata, "jwks_uri").is_some() {
         return Err(invalid(
             "jwks_uri is not offered: keys are not fetched from addresses. Send jwks.",
         ));
     }
-    match (metadata.get("jwks"), method) {
+    match (there(metadata, "jwks"), method) {
         (Some(jwks), Method::PrivateKeyJwt) => {
             let keys = VerifyKey::read_all(&jwks.to_string());
             let keys = keys.map_err(|fault| invalid(format!("jwks: {fault}.")))?;
@@ -209,9 +205,14 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
+/// A member. One that is null is not there (RFC 7592 §2.2).
+fn there<'a>(metadata: &'a Value, name: &str) -> Option<&'a Value> {
+    metadata.get(name).filter(|value| !value.is_null())
+}
+
 fn text<'a>(metadata: &'a Value, name: &str) -> Result<Option<&'a str>> {
-    match metadata.get(name) {
-        None | Some(Value::Null) => Ok(None),
+    match there(metadata, name) {
+        None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(format!("{name} is not a text."))),
     }
@@ -219,8 +220,8 @@ fn text<'a>(metadata: &'a Value, name: &str) -> Result<Option<&'a str>> {
 
 fn list<'a>(metadata: &'a Value, name: &str) -> Result<Option<Vec<&'a str>>> {
     let wrong = || invalid(format!("{name} is not a list of texts."));
-    match metadata.get(name) {
-        None | Some(Value::Null) => Ok(None),
+    match there(metadata, name) {
+        None => Ok(None),
         Some(Value::Array(all)) => {
             let texts = all.iter().map(|one| one.as_str().ok_or_else(wrong));
             texts.collect::<Result<Vec<_>>>().map(Some)

@@ -231,6 +231,24 @@ async fn a_name_made_of_an_address_is_a_name() {
 }
 
 #[tokio::test]
+async fn what_is_null_is_not_there() {
+    let house = house(Registration::Open).await;
+    let mut metadata = web();
+    for name in [
+        "application_type",
+        "grant_types",
+        "response_types",
+        "scope",
+        "jwks",
+        "jwks_uri",
+        "token_endpoint_auth_method",
+    ] {
+        metadata[name] = Value::Null;
+        assert_eq!(code(&house, &metadata).await, "ok", "{name}");
+    }
+}
+
+#[tokio::test]
 async fn every_refusal() {
     let house = house(Registration::Open).await;
     let (redirect, metadata) = ("invalid_redirect_uri", "invalid_client_metadata");
