@@ -240,16 +240,23 @@ impl Client {
             .then(|| now.saturating_add(TESTING_REFRESH_MS))
     }
 
+    /// Whether the browser may be sent there; see [`Redirect::admits`].
+    pub(crate) fn may_redirect_to(&self, uri: &Url, text: &str) -> bool {
+        self.redirects.iter().any(|one| one.admits(uri, text))
+    }
+}
+
+impl Redirect {
     /// Whether the browser may be sent there. `text` is the address as sent: what is compared after parsing could be
     /// spelled in ways that another parser reads differently, so unusual spellings are refused.
-    pub(crate) fn may_redirect_to(&self, uri: &Url, text: &str) -> bool {
+    pub(crate) fn admits(&self, uri: &Url, text: &str) -> bool {
         let authority = text
             .split_once("://")
             .map(|(_, rest)| rest.split(['/', '?']).next().unwrap_or(rest));
         if text.contains('#') || authority.is_some_and(|authority| authority.contains(['@', '%'])) {
             return false;
         }
-        self.redirects.iter().any(|allowed| match allowed {
+        match self {
             Redirect::AnyLoopback => {
                 is_loopback(uri)
                     && matches!(uri.scheme(), "http" | "https")
@@ -270,7 +277,7 @@ impl Client {
                         false => is_spelled(uri, text),
                     }
             }
-        })
+        }
     }
 }
 

@@ -451,7 +451,7 @@ impl NewClient {
             return Some((Redirects, IdentityError::TooMany("redirect addresses")));
         }
         for text in &self.redirects {
-            if let Err(why) = read_redirect(self.kind, text) {
+            if let Err(why) = new_redirect(self.kind, text) {
                 return Some((Redirects, bad(format!("redirect address {text:?}: {why}"))));
             }
         }
@@ -517,6 +517,18 @@ pub(crate) fn read_redirect(kind: ClientKind, text: &str) -> Result<Url, &'stati
     }
 }
 
+/// The same for one to be registered now. It must be spelled as addresses are asked for, or nobody could ever ask for it; those kept
+/// from before stay readable.
+pub(crate) fn new_redirect(kind: ClientKind, text: &str) -> Result<Url, &'static str> {
+    let url = read_redirect(kind, text)?;
+    match Redirect::Exact(url.clone()).admits(&url, text) {
+        true => Ok(url),
+        false => Err(
+            "it must be spelled as browsers show it: small letters in the host, no usual port, no dots as steps",
+        ),
+    }
+}
+
 fn read(id: &Arc<str>, row: ClientRow) -> Result<Client> {
     let redirect = |text: &String| {
         let url = read_redirect(row.kind, text).map_err(|_| IdentityError::Broken("client"))?;
@@ -545,6 +557,7 @@ fn read(id: &Arc<str>, row: ClientRow) -> Result<Client> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
     use super::*;
 
     #[test]
@@ -568,7 +581,35 @@ mod tests {
             (Native, "https://app.example\\@evil.example/", false),
             (Native, "not an address", false),
         ] {
-            assert_eq!(read_redirect(kind, text).is_ok(), good, "{kind:?} {text}");
+            assert_eq!(new_redirect(kind, text).is_ok(), good, "{kind:?} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_registered_can_be_asked_for() {
+        for (text, good) in [
+            ("https://app.example/cb", true),
+            ("https://app.example", true),
+            ("https://app.example:8443/cb?a=b", true),
+            ("http://localhost:80/cb", true),
+            ("http://127.0.0.1:4711/", true),
+            ("com.example.app:/cb", true),
+            ("http://127.0.0.01/", false),
+            ("http://2130706433/", false),
+            ("https://APP.example/cb", false),
+            ("https://app.example:443/cb", false),
+            ("https://app.example/a/../cb", false),
+            ("https:app.example/cb", false),
+            ("HTTPS://app.example/cb", false),
+        ] {
+            let kind = ClientKind::Native;
+            let url = Url::parse(text).unwrap();
+            let client = Client {
+                redirects: vec![Redirect::Exact(url.clone())],
+                ..Client::new("id", "name", kind, "a test")
+            };
+            assert_eq!(client.may_redirect_to(&url, text), good, "{text}");
+            assert_eq!(new_redirect(kind, text).is_ok(), good, "{text}");
         }
     }
 }

@@ -5,13 +5,12 @@ use super::metadata::Wanted;
 use super::read_object;
 use crate::authorize::check_redirect;
 use crate::client::{Client, ClientKind, Redirect};
-use crate::clients::read_redirect;
+use crate::clients::new_redirect;
 use crate::fuzz::{NOW, choice, identity, line};
 use crate::rows::ClientRow;
 use crate::server::ErrorCode;
 use crate::{Scopes, Secret};
 use serde_json::Value;
-use std::sync::Arc;
 
 /// The first byte says what the rest is: 0 a registration, else a line with a registered redirect address (1 of a program on a
 /// server, 2 of a native one, 3 none: any loopback address will do) and the one asked for.
@@ -95,7 +94,16 @@ fn safe(row: &ClientRow) {
         "a server that proves nothing"
     );
     assert_eq!(row.redirects.is_empty(), row.kind == ClientKind::Device);
+    let url = |text: &String| Redirect::Exact(url::Url::parse(text).unwrap());
+    let client = Client {
+        redirects: row.redirects.iter().map(url).collect(),
+        ..Client::new("id", "name", row.kind, "a fuzz target")
+    };
     for address in &row.redirects {
+        assert!(
+            check_redirect(&client, Some(address)).is_ok(),
+            "{address} can never be asked for"
+        );
         let (scheme, rest) = address.split_once(':').unwrap();
         let host = host(rest);
         match &*scheme.to_ascii_lowercase() {
@@ -117,7 +125,7 @@ fn redirect(kind: Option<ClientKind>, rest: &[u8]) -> bool {
     let (Ok(registered), Ok(asked)) = (str::from_utf8(registered), str::from_utf8(asked)) else {
         return false;
     };
-    let allowed = match kind.map(|kind| read_redirect(kind, registered)) {
+    let allowed = match kind.map(|kind| new_redirect(kind, registered)) {
         None => Redirect::AnyLoopback,
         Some(Ok(url)) => Redirect::Exact(url),
         Some(Err(_)) => return false,
@@ -131,7 +139,6 @@ fn redirect(kind: Option<ClientKind>, rest: &[u8]) -> bool {
             "a fuzz target",
         )
     };
-    let client = Arc::new(client);
     let Ok(goes) = check_redirect(&client, Some(asked)) else {
         return false;
     };

@@ -4,7 +4,7 @@
 use super::{Result, invalid};
 use crate::assertion::VerifyKey;
 use crate::client::ClientKind;
-use crate::clients::{REDIRECTS_MAX, read_redirect};
+use crate::clients::{REDIRECTS_MAX, new_redirect};
 use crate::server::{ErrorCode, TokenError};
 use crate::token::read_scopes;
 use serde::{Deserialize, Serialize};
@@ -153,7 +153,7 @@ fn read_redirects(metadata: &Value, kind: ClientKind) -> Result<Vec<String>> {
         (false, _) => {}
     }
     for one in &all {
-        read_redirect(kind, one).map_err(|why| refuse(format!("redirect_uris: {one}: {why}.")))?;
+        new_redirect(kind, one).map_err(|why| refuse(format!("redirect_uris: {one}: {why}.")))?;
     }
     Ok(all.into_iter().map(str::to_owned).collect())
 }
