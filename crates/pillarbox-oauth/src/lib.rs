@@ -31,6 +31,7 @@ mod invites;
 mod issued;
 mod keys;
 mod limits;
+mod offered;
 mod opaque;
 mod owner;
 mod passkeys;

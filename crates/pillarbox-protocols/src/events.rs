@@ -42,7 +42,7 @@ pub enum What {
     },
     /// A sign-in was refused.
     Refused {
-        /// The user name as offered, cut to 128 characters; empty when it could not be read.
+        /// The user name as [`pillarbox_oauth::Identity::offered`] tells it; empty when it could not be read.
         offered: String,
         /// The mechanism.
         mechanism: &'static str,

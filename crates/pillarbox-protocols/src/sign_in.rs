@@ -6,14 +6,12 @@ use pillarbox_store::mail::{Millis, Settings, Store};
 use pillarbox_wire::sasl::scram::{HASH_BYTES, Proof};
 use pillarbox_wire::sasl::{Credentials, Exchange, Mechanism, Offer, Password, Step};
 
-/// Longest offered user name an event shows, in characters.
-const OFFERED_CHARS_MAX: usize = 128;
-
-/// The user name as offered, for events; empty where a token alone names its mailbox.
-#[must_use]
-pub fn offered(credentials: &Credentials) -> String {
-    let user = credentials.user();
-    user.chars().take(OFFERED_CHARS_MAX).collect()
+/// The user name for events: of who passed the account's own, else as [`Identity::offered`] tells it.
+pub async fn offered(identity: &Identity, user: &str, who: Option<&Principal>) -> String {
+    match who {
+        Some(who) => who.address().to_string(),
+        None => identity.offered(user).await,
+    }
 }
 
 /// Why a connection is closed whose client breaks off after our proof.
@@ -25,6 +23,16 @@ pub enum Outcome {
     Challenge(ScramChallenge),
     /// Somebody is who they say.
     Passed(Passed),
+}
+
+impl Outcome {
+    /// Who passed, if it is over.
+    pub fn who(&self) -> Option<&Principal> {
+        match self {
+            Self::Challenge(_) => None,
+            Self::Passed(passed) => Some(&passed.principal),
+        }
+    }
 }
 
 /// Who was checked, and what the server owes in return.

@@ -70,6 +70,38 @@ fn external() {
 }
 
 #[tokio::test]
+async fn a_password_in_place_of_the_name_is_in_no_event() {
+    use pillarbox_protocols::events::What;
+    let world = World::new().await;
+    let mut peer = connect(&world, 1);
+    for line in [
+        "a LOGIN Hunter2Hunter2 x",
+        "b AUTHENTICATE PLAIN AEh1bnRlcjJIdW50ZXIyAHg=",
+        "c LOGIN Hunter2Hunter2@example.com x",
+        "d LOGIN ADA@example.com x",
+    ] {
+        let bytes = world.expand(line, &Default::default()).await.unwrap();
+        peer.receive(&[&bytes, &b"\r\n"[..]].concat());
+        peer.settle(world.now()).await;
+    }
+    let events = world.events.lock().unwrap().clone();
+    assert!(!format!("{events:?}").contains("Hunter2"), "{events:?}");
+    let offered = events.iter().filter_map(|event| match &event.what {
+        What::Refused { offered, .. } => Some(offered.as_str()),
+        _ => None,
+    });
+    assert_eq!(
+        offered.collect::<Vec<_>>(),
+        [
+            "an unknown name",
+            "an unknown name",
+            "an unknown address",
+            "ADA@example.com"
+        ]
+    );
+}
+
+#[tokio::test]
 async fn the_journal_names_causes_the_wire_does_not_and_no_secrets() {
     use pillarbox_protocols::events::What;
     let mut world = World::new().await;

@@ -215,6 +215,7 @@ pub(crate) async fn sign_in(
         form::get(&form, "address").trim(),
         form::get(&form, "password"),
     );
+    let from = peer.map(|Extension(Peer(address))| address.to_canonical());
     let identity = identity_for(&app, peer);
     let first = identity.web_first_factor(address, password, app.now());
     let person = match first.await {
@@ -230,7 +231,9 @@ pub(crate) async fn sign_in(
             .await;
         }
         Err(refusal) => {
-            tracing::info!(address, cause = refusal.cause, "web sign-in refused");
+            let offered = identity.offered(address).await;
+            let peer = from.map(tracing::field::display);
+            tracing::info!(offered, peer, cause = refusal.cause, "web sign-in refused");
             let (status, error) = match refusal.kind {
                 RefusalKind::TooManyAttempts => (
                     StatusCode::TOO_MANY_REQUESTS,

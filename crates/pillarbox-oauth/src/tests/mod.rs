@@ -18,6 +18,7 @@ mod external;
 mod factor;
 mod issued;
 mod limits;
+mod offered;
 mod passkeys;
 mod registration;
 mod requests;

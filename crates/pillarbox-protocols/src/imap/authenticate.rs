@@ -65,7 +65,6 @@ impl Sasl {
     /// With what the client sent.
     #[must_use]
     pub fn offering(mut self, credentials: Credentials) -> Self {
-        self.offered = sign_in::offered(&credentials);
         self.credentials = Some(credentials);
         self
     }
@@ -117,16 +116,20 @@ pub async fn check(
     let outcome = match sasl.credentials.take() {
         Some(credentials) => {
             let identity = context.identity.from_peer(peer);
-            sign_in::check(
+            let user = credentials.user();
+            let outcome = sign_in::check(
                 &context.store,
                 &identity,
                 channel,
                 &credentials,
-                credentials.user(),
+                user,
                 Service::Imap,
                 now,
             )
-            .await
+            .await;
+            let who = outcome.as_ref().ok().and_then(Outcome::who);
+            sasl.offered = sign_in::offered(&identity, user, who).await;
+            outcome
         }
         None => Err(Refusal {
             kind: RefusalKind::Temporary,

@@ -93,21 +93,23 @@ impl Conversation {
 
     fn check(&mut self, mut sign_in: Box<SignIn>, credentials: Credentials) {
         self.seat.checking();
-        sign_in.offered = sign_in::offered(&credentials);
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
         let channel = self.channel.clone();
         self.doing = Doing::Job(Box::pin(async move {
             let (store, identity) = (context.delivery.store(), context.identity.from_peer(peer));
+            let user = credentials.user();
             let outcome = sign_in::check(
                 store,
                 &identity,
                 &channel,
                 &credentials,
-                credentials.user(),
+                user,
                 Service::Submission,
                 now,
             )
             .await;
+            let who = outcome.as_ref().ok().and_then(Outcome::who);
+            sign_in.offered = sign_in::offered(&identity, user, who).await;
             Answer(Result_::Checked(Checked { sign_in, outcome }))
         }));
     }

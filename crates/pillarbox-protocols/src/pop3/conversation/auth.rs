@@ -81,12 +81,17 @@ impl Conversation {
 
     pub(super) fn check(&mut self, mut attempt: Attempt, credentials: Credentials) {
         self.seat.checking();
-        attempt.offered = sign_in::offered(&credentials);
         let context = Arc::clone(&self.context);
         let (identity, channel, wall) =
             (self.identity.clone(), self.channel.clone(), self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
             let outcome = open(&context, &identity, &channel, &credentials, wall).await;
+            let who = match &outcome {
+                Ok(Found::Opened(opened)) => Some(&opened.who),
+                _ => None,
+            };
+            let (user, _) = name_and_mode(&credentials);
+            attempt.offered = sign_in::offered(&identity, user, who).await;
             Answer(Done::Checked(Box::new(attempt), outcome))
         }));
     }
@@ -242,6 +247,17 @@ impl Conversation {
     }
 }
 
+/// Whose maildrop, and which part of it (wire §4.4).
+fn name_and_mode(credentials: &Credentials) -> (&str, PopMode) {
+    let user = credentials.user();
+    match user.get(..RECENT.len()) {
+        Some(prefix) if prefix.eq_ignore_ascii_case(RECENT) => {
+            (&user[RECENT.len()..], PopMode::Recent)
+        }
+        _ => (user, PopMode::Normal),
+    }
+}
+
 /// Checks the credential and opens the maildrop.
 async fn open(
     context: &Context,
@@ -250,13 +266,7 @@ async fn open(
     credentials: &Credentials,
     now: Millis,
 ) -> Result<Found, Refusal> {
-    let user = credentials.user();
-    let (user, mode) = match user.get(..RECENT.len()) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(RECENT) => {
-            (&user[RECENT.len()..], PopMode::Recent)
-        }
-        _ => (user, PopMode::Normal),
-    };
+    let (user, mode) = name_and_mode(credentials);
     let outcome = sign_in::check(
         &context.store,
         identity,
