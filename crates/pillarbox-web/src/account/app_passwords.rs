@@ -1,5 +1,6 @@
 //! Passwords for programs that know no OAuth: made, shown once, revoked.
 
+use super::sessions::Counts;
 use crate::frame::Frame;
 use crate::pages::{failed, go, show};
 use crate::signed::Signed;
@@ -10,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Act, AppLimits, Credential, Deed, IdentityError, Network, Secret, Service};
+use pillarbox_oauth::{Act, AppLimits, Deed, IdentityError, Network, Secret, Service};
 use pillarbox_store::mail::Millis;
 use std::sync::Arc;
 
@@ -141,6 +142,7 @@ async fn list(
         Err(fault) => return failed(app, &fault),
     };
     let now = app.now();
+    let counts = Counts::new(app, signed.account());
     let rows = all.iter().rev().map(|one| {
         let used = uses.app_password(&one.id);
         Row {
@@ -150,7 +152,7 @@ async fn list(
             since: When::new(one.created, now),
             last: used.map(|used| When::new(used.at, now)),
             from: used.and_then(|used| used.peer).map(|peer| peer.to_string()),
-            sessions: sessions(app, signed, &one.id),
+            sessions: counts.of_app_password(&one.id),
         }
     });
     let status = match error {
@@ -167,14 +169,6 @@ async fn list(
         typed,
     };
     show(status, &page)
-}
-
-fn sessions(app: &App, signed: &Signed, id: &str) -> usize {
-    let credential = Credential::AppPassword(id.into());
-    super::live(app, |session| {
-        session.account == *signed.account() && session.credential == credential
-    })
-    .len()
 }
 
 pub(crate) async fn make(State(app): State<App>, signed: Signed, body: Bytes) -> Response {
@@ -256,7 +250,7 @@ pub(crate) async fn revoke(State(app): State<App>, signed: Signed, body: Bytes) 
     let Some(one) = all.into_iter().find(|one| &*one.id == id) else {
         return go("/account/app-passwords");
     };
-    let ended = sessions(&app, &signed, id);
+    let ended = Counts::new(&app, signed.account()).of_app_password(id);
     let revoked = signed.identity.revoke_app_password(signed.account(), id);
     match revoked.await {
         Ok(()) => {

@@ -1,5 +1,6 @@
 //! The programs a person allowed to use the account.
 
+use super::sessions::Counts;
 use crate::frame::Frame;
 use crate::pages::{failed, go, show};
 use crate::signed::Signed;
@@ -10,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Credential, Grant, IdentityError, LastUse, Scope, Scopes};
+use pillarbox_oauth::{Grant, IdentityError, LastUse, Scope, Scopes};
 use pillarbox_store::mail::Millis;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -72,7 +73,8 @@ pub(crate) async fn page(
         Err(fault) => return failed(&app, &fault),
     };
     let now = app.now();
-    let row = |grant: &Grant| row(&app, &signed, grant, uses.grant(&grant.id), now);
+    let counts = Counts::new(&app, signed.account());
+    let row = |grant: &Grant| row(&app, &counts, grant, uses.grant(&grant.id), now);
     let newest_first = || grants.iter().rev();
     let ended = newest_first().filter_map(|grant| {
         Some(Ended {
@@ -92,7 +94,7 @@ pub(crate) async fn page(
     show(StatusCode::OK, &page)
 }
 
-fn row(app: &App, signed: &Signed, grant: &Grant, used: Option<&LastUse>, now: Millis) -> Row {
+fn row(app: &App, counts: &Counts, grant: &Grant, used: Option<&LastUse>, now: Millis) -> Row {
     let last = used.map_or(grant.last_used, |used| used.at.max(grant.last_used));
     let client = app.web.identity.client(&grant.client);
     Row {
@@ -105,20 +107,8 @@ fn row(app: &App, signed: &Signed, grant: &Grant, used: Option<&LastUse>, now: M
         since: When::new(grant.created, now),
         last: Some(When::new(last, now)),
         from: used.and_then(|used| used.peer).map(|peer| peer.to_string()),
-        sessions: sessions(app, signed, &grant.id),
+        sessions: counts.of_grant(&grant.id),
     }
-}
-
-/// Live sessions that a grant opened.
-fn sessions(app: &App, signed: &Signed, grant: &str) -> usize {
-    let all = Credential::Grant {
-        grant: grant.into(),
-        token: None,
-    };
-    super::live(app, |session| {
-        session.account == *signed.account() && session.credential.is_covered_by(&all)
-    })
-    .len()
 }
 
 /// Scopes as they go over the wire, in words; what weighs most first.
@@ -144,7 +134,7 @@ pub(crate) async fn remove(State(app): State<App>, signed: Signed, body: Bytes) 
     let body = form::read(&body);
     let grant = form::get(&body, "grant");
     // Counted before: afterwards they are on their way out.
-    let ended = sessions(&app, &signed, grant);
+    let ended = Counts::new(&app, signed.account()).of_grant(grant);
     let removed = signed
         .identity
         .revoke_grant(signed.account(), grant, app.now());

@@ -12,6 +12,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use pillarbox_oauth::{Act, Credential, Deed, IdentityError};
+use pillarbox_store::mail::AccountId;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 #[derive(Template)]
@@ -56,6 +58,34 @@ pub(crate) fn live(app: &App, wanted: impl Fn(&SignedIn) -> bool) -> Vec<(LiveSe
         Some((session, who))
     });
     signed_in.filter(|(_, who)| wanted(who)).collect()
+}
+
+/// How many live sessions each credential of an account opened, by one look at all of them. Tokens count for their grant.
+pub(crate) struct Counts(HashMap<Credential, usize>);
+
+impl Counts {
+    pub(crate) fn new(app: &App, account: &AccountId) -> Self {
+        let mut counts = HashMap::new();
+        for (_, who) in live(app, |who| who.account == *account) {
+            *counts.entry(who.credential.whole()).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    fn of(&self, credential: &Credential) -> usize {
+        self.0.get(credential).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn of_app_password(&self, id: &str) -> usize {
+        self.of(&Credential::AppPassword(id.into()))
+    }
+
+    pub(crate) fn of_grant(&self, id: &str) -> usize {
+        self.of(&Credential::Grant {
+            grant: id.into(),
+            token: None,
+        })
+    }
 }
 
 impl Live {

@@ -20,11 +20,14 @@ const HOSTILE: &str = "<script>alert('x')</script>\"&";
 #[derive(Default)]
 struct Stage {
     sessions: Mutex<Vec<LiveSession>>,
+    /// How often they were asked for.
+    looks: Mutex<usize>,
     ahead: Mutex<Duration>,
 }
 
 impl Control for Stage {
     fn sessions(&self) -> Vec<LiveSession> {
+        *self.looks.lock().unwrap() += 1;
         self.sessions.lock().unwrap().clone()
     }
     fn end_session(&self, token: &str) -> usize {
@@ -949,6 +952,34 @@ async fn a_real_server_has_no_console() {
             .post(form, &[("address", BOB), ("advance", "1h")])
             .await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{form}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_looked_at_once_however_many_rows() {
+    let mut house = House::signed_in().await;
+    let identity = house.browser.identity.clone();
+    for name in ["One", "Two", "Three"] {
+        let made = identity.add_app_password(&house.ada, name, NOW).await;
+        let credential = Credential::AppPassword(made.unwrap().0);
+        house.connect("a1", &house.ada, credential.clone(), name);
+        house.connect("a2", &house.ada, credential, name);
+        let granted = identity.mint(&house.ada, Mint::default(), NOW).await;
+        let credential = Credential::Grant {
+            grant: granted.unwrap().grant,
+            token: Some(name.into()),
+        };
+        house.connect("a3", &house.ada, credential, name);
+    }
+    house.connect("b1", &house.bob, Credential::Password, "Mail");
+    for (path, each) in [
+        ("/account/app-passwords", "2 live sessions"),
+        ("/account/apps", "1 live session"),
+    ] {
+        *house.stage.looks.lock().unwrap() = 0;
+        let page = house.browser.get(path).await;
+        assert_eq!(page.body.matches(each).count(), 3, "{}", page.body);
+        assert_eq!(*house.stage.looks.lock().unwrap(), 1, "{path}");
     }
 }
 
