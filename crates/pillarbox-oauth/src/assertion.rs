@@ -409,6 +409,7 @@ impl Identity {
         let whose = whose.ok_or_else(|| invalid("sub is missing: whose mailbox?"))?;
         let account = self.inner.store.account_of(whose).await?;
         let account = account.ok_or_else(|| invalid("There is no such mailbox."))?;
+        self.may_be_given(&account).await?;
         let grant = self.service_grant(&client, &account, scopes, now).await?;
         let issue = Issue {
             account: &account,

@@ -300,8 +300,7 @@ impl Identity {
             DeviceState::Used => return Err(invalid_grant()),
             DeviceState::Allowed { account } => AccountId(account.into()),
         };
-        self.take(&code).await?;
-        self.give(client, &account, &row.scope, now).await
+        self.give(client, &account, &row.scope, &code, now).await
     }
 
     /// Marks an allowed code as used: of two questions at once only one goes on.
@@ -318,18 +317,22 @@ impl Identity {
             rows::write(rows, &key, &row)?;
             Ok::<_, IdentityError>(true)
         };
-        self.inner.device.forget(code);
         match self.devices().update(&[&prefix], take).await? {
-            true => Ok(()),
+            true => {
+                self.inner.device.forget(code);
+                Ok(())
+            }
             false => Err(invalid_grant()),
         }
     }
 
+    /// Everything that can be refused or fail comes before the code is spent, its grant included: that is another account's.
     async fn give(
         &self,
         client: &Client,
         account: &AccountId,
         scope: &str,
+        code: &str,
         now: Millis,
     ) -> Result<TokenResponse> {
         let grant = self.new_grant_id();
@@ -347,11 +350,6 @@ impl Identity {
             key: self.refresh_key(client),
             revoked: None,
         };
-        let (prefix, id) = (Kind::Grant.all(), grant.clone());
-        let add = move |rows: &mut Rows| add_grant(rows, &id, &row, now);
-        let account_rows = self.inner.store.account(account);
-        let evicted = account_rows.update(&[&prefix], add).await?;
-        self.announce_evicted(account, evicted);
         let issue = Issue {
             account,
             client,
@@ -361,7 +359,24 @@ impl Identity {
             auth_time: None,
             refresh: Some(refresh),
         };
-        self.issue(issue, now).await
+        let answer = self.issue(issue, now).await?;
+        let (prefix, id) = (Kind::Grant.all(), grant.clone());
+        let add = move |rows: &mut Rows| add_grant(rows, &id, &row, now);
+        let account_rows = self.inner.store.account(account);
+        let evicted = account_rows.update(&[&prefix], add).await?;
+        self.announce_evicted(account, evicted);
+        let Err(refused) = self.take(code).await else {
+            return Ok(answer);
+        };
+        // Nobody has seen this grant: another question was faster, or the next one gets its own.
+        let key = Kind::Grant.key(&grant);
+        let prefix = key.clone();
+        let drop_it = move |rows: &mut Rows| {
+            rows.delete(&key);
+            Ok::<_, IdentityError>(())
+        };
+        account_rows.update(&[&prefix], drop_it).await?;
+        Err(refused)
     }
 
     fn not_yet(&self, code: &str, now: Millis) -> TokenError {

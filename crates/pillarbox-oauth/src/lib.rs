@@ -38,6 +38,7 @@ mod passkeys;
 mod people;
 mod principal;
 mod pushed;
+mod redeem;
 mod registration;
 mod rotation;
 mod rows;

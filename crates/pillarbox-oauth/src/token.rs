@@ -4,14 +4,18 @@ use crate::authorize::{Params, code_key};
 use crate::client::{Client, ClientKind};
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
-use crate::rows::{self, CodeRow, GrantRow, Kind, RotatedRow};
+use crate::redeem::{CodeForm, Redeemed, RefreshForm};
+use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse, UserInfo};
+use crate::standing::Standing;
 use crate::{
-    Act, Deed, Identity, IdentityError, RefusalKind, Scope, Scopes, Secret, access, client_auth,
+    Act, Deed, Identity, IdentityError, Refusal, RefusalKind, Scope, Scopes, Secret, access,
+    client_auth,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use pillarbox_store::mail::{AccountId, Millis, Rows, StoreError};
+use pillarbox_store::mail::{Account, AccountId, Millis, Rows, StoreError};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -42,13 +46,6 @@ impl GrantType {
             _ => return None,
         })
     }
-}
-
-/// What became of a code or refresh token. A reuse is committed (it ends the grant) and then refused.
-enum Redeemed<T> {
-    Good(T),
-    Reused(String),
-    Refused(TokenError),
 }
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;
@@ -214,71 +211,70 @@ impl Identity {
             .map_err(|_| invalid_grant())?
             .to_string();
         let account = opaque::account_of(Text::Code, code).ok_or_else(invalid_grant)?;
-        let verifier = params.get("code_verifier").map(str::to_owned);
-        let (key, code_prefix, grants) = (code_key(code), code_key(code), Kind::Grant.all());
+        let form = CodeForm {
+            client: client.id.to_string(),
+            redirect_uri,
+            verifier: params.get("code_verifier").map(str::to_owned),
+            proven: self.proven_key().map(str::to_owned),
+            now,
+        };
+        let (key, grants) = (code_key(code), Kind::Grant.all());
+        // A made-up code of an account that does not exist must not make it.
+        let handle = self.inner.store.account(&account);
+        let row = row_at::<CodeRow>(&handle, &key).await?;
+        let row = row.ok_or_else(invalid_grant)?;
         let grant = self.new_grant_id();
-        let refresh = opaque::new_refresh(&self.inner.keys, &account, &grant, &self.inner.random);
-        let refresh_hash = opaque::hash(refresh.expose());
-        let ends = after(now, self.inner.config.token_lifetime);
-        let refresh_ends = client.refresh_ends(now);
-        let (proven, bound) = (
-            self.proven_key().map(str::to_owned),
-            self.refresh_key(client),
-        );
-        let (client_id, new_grant) = (client.id.to_string(), grant.clone());
+        let refresh = row.refresh.then(|| {
+            let (keys, random) = (&self.inner.keys, &self.inner.random);
+            opaque::new_refresh(keys, &account, &grant, random)
+        });
+        let given = GrantRow {
+            client: row.client.clone(),
+            scope: row.scope.clone(),
+            created: now,
+            used: now,
+            ends: after(now, self.inner.config.token_lifetime),
+            refresh: refresh.as_ref().map(|text| opaque::hash(text.expose())),
+            rotated: None,
+            refresh_ends: client.refresh_ends(now),
+            key: self.refresh_key(client),
+            revoked: None,
+        };
+        let issue = Issue {
+            account: &account,
+            client,
+            grant: &grant,
+            scopes: Scopes::parse_known(&row.scope),
+            nonce: row.nonce.as_deref(),
+            auth_time: row.auth_time,
+            refresh,
+        };
+        // All that can be refused or fail comes before the code is spent.
+        let answer = match form.check(&row) {
+            Redeemed::Good(()) => Some(self.issue(issue, now).await?),
+            Redeemed::Refused(error) => return Err(error),
+            Redeemed::Reused(_) => None,
+        };
+        let (prefix, new_grant) = (key.clone(), grant.clone());
         let redeem = move |rows: &mut Rows| {
             let Some(mut row) = rows::read::<CodeRow>(rows, &key)? else {
                 return Ok(Redeemed::Refused(invalid_grant()));
             };
-            if row.client != client_id || row.redirect_uri != redirect_uri {
-                return Ok(Redeemed::Refused(invalid_grant()));
-            }
-            if let Err(text) = check_verifier(row.challenge.as_deref(), verifier.as_deref()) {
-                return Ok(Redeemed::Refused(TokenError::new(
-                    ErrorCode::InvalidGrant,
-                    text,
-                )));
-            }
-            if row.key.is_some() && row.key != proven {
-                let text = "The code is bound to another key (DPoP).";
-                return Ok(Redeemed::Refused(TokenError::new(
-                    ErrorCode::InvalidGrant,
-                    text,
-                )));
-            }
-            // RFC 6749 §4.1.2: whoever comes second may be the owner, so what the first one got ends. Only somebody who
-            // passes the checks above counts: a code that leaked without its verifier ends nothing.
-            if let Some(grant) = row.used {
-                end_grant(rows, &Kind::Grant.key(&grant), now)?;
-                return Ok(Redeemed::Reused(grant));
-            }
-            if row.ends <= now {
-                return Ok(Redeemed::Refused(invalid_grant()));
+            match form.check(&row) {
+                Redeemed::Good(()) => {}
+                Redeemed::Refused(error) => return Ok(Redeemed::Refused(error)),
+                Redeemed::Reused(grant) => {
+                    end_grant(rows, &Kind::Grant.key(&grant), now)?;
+                    return Ok(Redeemed::Reused(grant));
+                }
             }
             row.used = Some(new_grant.clone());
             rows::write(rows, &key, &row)?;
-            let given = GrantRow {
-                client: row.client.clone(),
-                scope: row.scope.clone(),
-                created: now,
-                used: now,
-                ends,
-                refresh: row.refresh.then_some(refresh_hash),
-                rotated: None,
-                refresh_ends,
-                key: bound.clone(),
-                revoked: None,
-            };
             let evicted = add_grant(rows, &new_grant, &given, now)?;
-            Ok::<_, IdentityError>(Redeemed::Good((row, evicted)))
+            Ok::<_, IdentityError>(Redeemed::Good(evicted))
         };
-        // A made-up code of an account that does not exist must not make it.
-        let handle = self.inner.store.account(&account);
-        if handle.get(&code_prefix).await.ok().flatten().is_none() {
-            return Err(invalid_grant());
-        }
-        let (row, evicted) = match handle.update(&[&code_prefix, &grants], redeem).await? {
-            Redeemed::Good(good) => good,
+        let evicted = match handle.update(&[&prefix, &grants], redeem).await? {
+            Redeemed::Good(evicted) => evicted,
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
@@ -291,16 +287,7 @@ impl Identity {
             }
         };
         self.announce_evicted(&account, evicted);
-        let issue = Issue {
-            account: &account,
-            client,
-            grant: &grant,
-            scopes: Scopes::parse_known(&row.scope),
-            nonce: row.nonce.as_deref(),
-            auth_time: row.auth_time,
-            refresh: row.refresh.then_some(refresh),
-        };
-        self.issue(issue, now).await
+        answer.ok_or_else(invalid_grant)
     }
 
     async fn refresh(
@@ -312,76 +299,66 @@ impl Identity {
         let token = required(params, "refresh_token")?;
         let (account, grant) =
             opaque::read_refresh(&self.inner.keys, token).ok_or_else(invalid_grant)?;
-        let narrower = params.get("scope").map(read_scopes).transpose()?;
-        let (key, prefix) = (Kind::Grant.key(&grant), Kind::Grant.key(&grant));
-        let (client_id, named, hash) = (client.id.to_string(), grant.clone(), opaque::hash(token));
+        let form = RefreshForm {
+            client: client.id.to_string(),
+            grant: grant.clone(),
+            hash: opaque::hash(token),
+            proven: self.proven_key().map(str::to_owned),
+            narrower: params.get("scope").map(read_scopes).transpose()?,
+            unused: millis(self.inner.config.refresh_unused),
+            arrived: self.has_arrived(&grant),
+            now,
+        };
+        let key = Kind::Grant.key(&grant);
+        let handle = self.inner.store.account(&account);
+        let row = row_at::<GrantRow>(&handle, &key).await?;
+        let row = row.ok_or_else(invalid_grant)?;
         let rotate = client.kind != ClientKind::Web || !client.is_confidential();
         let next = rotate
             .then(|| opaque::new_refresh(&self.inner.keys, &account, &grant, &self.inner.random));
         let next_hash = next.as_ref().map(|text| opaque::hash(text.expose()));
+        // All that can be refused or fail comes before the token is spent.
+        let answer = match form.check(&row) {
+            Redeemed::Good(good) => {
+                let issue = Issue {
+                    account: &account,
+                    client,
+                    grant: &grant,
+                    scopes: good.scopes,
+                    nonce: None,
+                    auth_time: None,
+                    refresh: next,
+                };
+                Some(self.issue(issue, now).await?)
+            }
+            Redeemed::Refused(error) => return Err(error),
+            Redeemed::Reused(_) => None,
+        };
+        let (prefix, bound) = (key.clone(), self.refresh_key(client));
         let ends = after(now, self.inner.config.token_lifetime);
-        let unused = millis(self.inner.config.refresh_unused);
-        let (proven, bound) = (
-            self.proven_key().map(str::to_owned),
-            self.refresh_key(client),
-        );
-        let arrived = self.has_arrived(&grant);
         let redeem = move |rows: &mut Rows| {
-            let row = rows::read::<GrantRow>(rows, &key)?;
-            let Some(mut row) = row.filter(|row| row.revoked.is_none() && row.client == client_id)
-            else {
+            let Some(mut row) = rows::read::<GrantRow>(rows, &key)? else {
                 return Ok(Redeemed::Refused(invalid_grant()));
             };
-            // First of all: without the key nobody ends the grant of somebody else either.
-            if row.key.is_some() && row.key != proven {
-                let text = "The refresh token is bound to another key (DPoP).";
-                return Ok(Redeemed::Refused(TokenError::new(
-                    ErrorCode::InvalidGrant,
-                    text,
-                )));
-            }
-            let Some(newest) = row.refresh else {
-                return Ok(Redeemed::Refused(invalid_grant()));
+            let good = match form.check(&row) {
+                Redeemed::Good(good) => good,
+                Redeemed::Refused(error) => return Ok(Redeemed::Refused(error)),
+                Redeemed::Reused(grant) => {
+                    end_grant(rows, &key, now)?;
+                    return Ok(Redeemed::Reused(grant));
+                }
             };
-            let (rotated, again) = if opaque::same(&newest, &hash) {
-                (RotatedRow::first(hash, now), false)
-            } else if let Some(rotated) = lost_answer(&row, &hash, arrived, now) {
-                (rotated, true)
-            } else {
-                // Ours, of this grant, and neither: two hold it, and one of them took it (RFC 9700 §4.14.2).
-                end_grant(rows, &key, now)?;
-                return Ok(Redeemed::Reused(named.clone()));
-            };
-            let over = row.refresh_ends.is_some_and(|ends| ends <= now);
-            if over || row.used.saturating_add(unused) <= now {
-                return Ok(Redeemed::Refused(invalid_grant()));
-            }
-            let granted = Scopes::parse_known(&row.scope);
-            let scopes = narrower.unwrap_or(granted);
-            if !granted.covers(scopes) {
-                let text = "The scope is more than was granted.";
-                return Ok(Redeemed::Refused(TokenError::new(
-                    ErrorCode::InvalidScope,
-                    text,
-                )));
-            }
             row.used = now;
             row.ends = row.ends.max(ends);
             if next_hash.is_some() {
-                (row.refresh, row.rotated) = (next_hash, Some(rotated));
+                (row.refresh, row.rotated) = (next_hash, Some(good.rotated));
             }
             row.key = row.key.or(bound.clone());
             rows::write(rows, &key, &row)?;
-            Ok::<_, IdentityError>(Redeemed::Good((scopes, again)))
+            Ok::<_, IdentityError>(Redeemed::Good(good.again))
         };
-        let (scopes, again) = match self
-            .inner
-            .store
-            .account(&account)
-            .update(&[&prefix], redeem)
-            .await?
-        {
-            Redeemed::Good(good) => good,
+        let again = match handle.update(&[&prefix], redeem).await? {
+            Redeemed::Good(again) => again,
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
@@ -393,38 +370,32 @@ impl Identity {
                 return Err(invalid_grant());
             }
         };
-        let issue = Issue {
-            account: &account,
-            client,
-            grant: &grant,
-            scopes,
-            nonce: None,
-            auth_time: None,
-            refresh: next,
-        };
-        let answer = self.issue(issue, now).await?;
+        let answer = answer.ok_or_else(invalid_grant)?;
         if rotate {
             self.note_answer(&grant, &answer.access_token, again, now);
         }
         Ok(answer)
     }
 
+    /// How a person stands to whom tokens are about to be given.
+    pub(crate) async fn may_be_given(&self, account: &AccountId) -> Result<Arc<Standing>> {
+        let refused = |refusal: Refusal| match refusal.kind {
+            RefusalKind::Temporary => {
+                TokenError::new(ErrorCode::ServerError, "The server failed. Try again.")
+            }
+            _ => invalid_grant(),
+        };
+        let standing = self.standing(account).await.map_err(refused)?;
+        standing.allows(crate::Service::Web).map_err(refused)?;
+        Ok(standing)
+    }
+
+    /// Makes an answer, with everything that can be refused or fail. The caller then commits what it rests on, and sends it.
     pub(crate) async fn issue(&self, new: Issue<'_>, now: Millis) -> Result<TokenResponse> {
         let life = self.inner.config.token_lifetime;
-        let standing = self
-            .standing(new.account)
-            .await
-            .map_err(|refusal| match refusal.kind {
-                RefusalKind::Temporary => {
-                    TokenError::new(ErrorCode::ServerError, "The server failed. Try again.")
-                }
-                _ => invalid_grant(),
-            })?;
-        standing
-            .allows(crate::Service::Web)
-            .map_err(|_| invalid_grant())?;
-        self.first_use(now)?;
+        let standing = self.may_be_given(new.account).await?;
         self.note_use(new.client, now).await?;
+        self.first_use(now)?;
         let access = NewAccess {
             account: new.account,
             grant: new.grant,
@@ -491,11 +462,13 @@ pub(crate) struct Issue<'a> {
     pub refresh: Option<Secret>,
 }
 
-/// Whether a refresh token that was used may be used once more, because its answer seems to have been lost: how the row then
-/// says so.
-fn lost_answer(row: &GrantRow, hash: &[u8], arrived: bool, now: Millis) -> Option<RotatedRow> {
-    let rotated = row.rotated.as_ref().filter(|_| !arrived)?;
-    rotated.again(hash, now)
+/// A row of an account that may not exist, or whose name no account can have.
+async fn row_at<T: DeserializeOwned>(account: &Account, key: &[u8]) -> Result<Option<T>> {
+    let row = match account.get(key).await {
+        Err(StoreError::NoSuchAccount) => None,
+        other => other?,
+    };
+    Ok(row.map(|row| rows::decode(&row)).transpose()?)
 }
 
 /// How the token is sent (RFC 6750, RFC 9449 §5).
@@ -504,7 +477,10 @@ pub(crate) fn token_type(bound: bool) -> &'static str {
 }
 
 /// RFC 7636 §4.6; a verifier nobody asked for is refused too, or PKCE could be taken away (RFC 9700 §4.8.2).
-fn check_verifier(challenge: Option<&str>, verifier: Option<&str>) -> Result<(), &'static str> {
+pub(crate) fn check_verifier(
+    challenge: Option<&str>,
+    verifier: Option<&str>,
+) -> Result<(), &'static str> {
     match (challenge, verifier) {
         (None, None) => Ok(()),
         (Some(_), None) => Err("code_verifier is missing."),

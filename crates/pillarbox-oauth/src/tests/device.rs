@@ -45,6 +45,13 @@ async fn answer(house: &House, user_code: &str, allow: bool) -> bool {
         .unwrap()
 }
 
+/// A device code that Ada allowed.
+pub(crate) async fn allowed(house: &House) -> String {
+    let begun = begin(house, "tv", &[]).await.unwrap();
+    assert!(answer(house, &begun.user_code, true).await);
+    begun.device_code.expose().to_owned()
+}
+
 #[tokio::test]
 async fn a_device_asks_until_somebody_agrees() {
     let house = House::new().await;

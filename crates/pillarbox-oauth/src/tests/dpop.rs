@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use std::sync::atomic::AtomicU32;
 
 /// A program in a browser with its key.
-struct Holder {
+pub(crate) struct Holder {
     pair: EcdsaKeyPair,
     proofs: AtomicU32,
 }
 
 impl Holder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let proofs = AtomicU32::new(0);
         Self { pair, proofs }
@@ -46,7 +46,7 @@ impl Holder {
     }
 
     /// For the token endpoint.
-    fn proof(&self, house: &House) -> Proof {
+    pub(crate) fn proof(&self, house: &House) -> Proof {
         let jwt = self.jwt(&self.body("POST", "/token"));
         house
             .identity
@@ -63,7 +63,7 @@ impl Holder {
         proof.unwrap()
     }
 
-    async fn token(
+    pub(crate) async fn token(
         &self,
         house: &House,
         form: &[(String, String)],
@@ -84,7 +84,7 @@ fn web() -> Option<BasicAuth> {
     Some(BasicAuth { id, secret })
 }
 
-fn refresh(client: &str, token: &TokenResponse) -> Vec<(String, String)> {
+pub(crate) fn refresh(client: &str, token: &TokenResponse) -> Vec<(String, String)> {
     params(&[
         ("grant_type", "refresh_token"),
         ("client_id", client),
@@ -254,4 +254,10 @@ async fn a_proof_buys_one_answer() {
     assert!(identity.token(None, &form(&one, &[]), NOW).await.is_ok());
     let twice = identity.token(None, &form(&two, &[]), NOW).await;
     assert_eq!(name(twice), "invalid_dpop_proof");
+    // It bought nothing, so nothing was spent: neither the code nor, later, the refresh token.
+    let tokens = holder.token(&house, &form(&two, &[])).await.unwrap();
+    let next = refresh("desktop", &tokens);
+    let twice = identity.token(None, &next, NOW).await;
+    assert_eq!(name(twice), "invalid_dpop_proof");
+    assert!(holder.token(&house, &next).await.is_ok());
 }

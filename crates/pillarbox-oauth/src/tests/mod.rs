@@ -24,11 +24,12 @@ mod registration;
 mod requests;
 mod rotation;
 mod scram;
+mod spent;
 mod tokens;
 
 use crate::{Client, Hashing, Identity, IdentityConfig, Principal, Random};
 use pillarbox_store::blob::MemoryBlobs;
-use pillarbox_store::engine::MemoryEngine;
+use pillarbox_store::engine::{Engine, MemoryEngine};
 use pillarbox_store::mail::{AccountId, Millis, Naming, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -81,8 +82,18 @@ impl House {
     }
 
     pub(crate) async fn with(config: IdentityConfig) -> Self {
+        Self::on(Arc::new(MemoryEngine::new()), config).await
+    }
+
+    /// On an engine that can be made to fail.
+    pub(crate) async fn failing() -> (Self, Arc<spent::Failing>) {
+        let engine = Arc::new(spent::Failing::default());
+        (Self::on(engine.clone(), config()).await, engine)
+    }
+
+    async fn on(engine: Arc<dyn Engine>, config: IdentityConfig) -> Self {
         let random = counting_random();
-        let (engine, blobs) = (Arc::new(MemoryEngine::new()), Arc::new(MemoryBlobs::new()));
+        let blobs = Arc::new(MemoryBlobs::new());
         let store = Store::open(engine, blobs, Arc::clone(&random))
             .await
             .unwrap();
