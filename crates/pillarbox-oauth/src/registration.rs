@@ -137,6 +137,7 @@ impl Identity {
         let before = self.own_row(id, token).await?;
         self.may_register(now)?;
         let body = read_object(body)?;
+        self.know_clients().await?;
         self.check_replacement(id, &body, now)?;
         let wanted = Wanted::read(&body)?;
         self.check_name(&wanted.name, Some(id))?;

@@ -72,6 +72,32 @@ async fn used(house: &House, told: &Value, now: Millis) {
 }
 
 #[tokio::test]
+async fn its_own_secret_is_its_own_at_once() {
+    let house = house(Registration::Open).await;
+    let told = register(&house, &web()).await.unwrap();
+    let (id, token) = (
+        text(&told, "client_id"),
+        text(&told, "registration_access_token"),
+    );
+    let change = |secret: &Value| {
+        let change = json!({"client_id": id, "client_secret": secret, "client_name": "Shop 2", "redirect_uris": [CB]});
+        change.to_string()
+    };
+    let anew = async |secret: &Value| {
+        let body = change(secret);
+        let answer = house
+            .identity
+            .register_anew(id, token, body.as_bytes(), NOW);
+        answer
+            .await
+            .map_or_else(|error| error.code.name(), |_| "ok")
+    };
+    // Nothing else was asked of this server in between (RFC 7592 §2.2).
+    assert_eq!(anew(&told["client_secret"]).await, "ok");
+    assert_eq!(anew(&json!("another")).await, "invalid_request");
+}
+
+#[tokio::test]
 async fn it_registers_reads_changes_and_leaves() {
     let house = house(Registration::Open).await;
     let told = register(&house, &web()).await.unwrap();
