@@ -77,6 +77,26 @@ def test_the_example_of_the_page_runs(server, tool, tmp_path):
     assert server.run("account", "show", "grace@example.test")
 
 
+def test_a_token_that_was_revoked_administrates_nothing_from_then_on(server, api):
+    """RFC 7009; introspection knows it at once, and the same program gets another."""
+    own = Api(server, "Own")
+
+    def call(path, **form):
+        form |= {"client_id": own.id, "client_secret": own.secret}
+        request = urllib.request.Request(server["issuer"] + path, urllib.parse.urlencode(form).encode())
+        with urllib.request.urlopen(request, context=server.tls(), timeout=20) as answer:
+            return json.load(answer)
+
+    assert own("GET", "/sessions")[0] == 200 and call("/introspect", token=own.token)["active"]
+    call("/revoke", token=own.token)
+    status, headers, _ = own("GET", "/sessions")
+    assert status == 401 and 'error="invalid_token"' in headers["WWW-Authenticate"]
+    assert call("/introspect", token=own.token) == {"active": False}
+    own.token = own.fresh()
+    assert own("GET", "/sessions")[0] == 200
+    assert api("GET", "/sessions")[0] == 200, "others' are their own"
+
+
 def test_it_says_what_the_commands_say(server, api, person):
     box = person.imap()
     box.xatom("ID", '("name" "Thunderbird")')

@@ -85,6 +85,8 @@ pub struct Client {
     pub(crate) introspects: bool,
     /// Whether it may begin.
     pub status: Status,
+    /// What its tokens for administration rest on.
+    pub(crate) administration: Option<Arc<str>>,
     /// If it registered itself.
     pub(crate) own: Option<OwnRow>,
 }
@@ -106,6 +108,7 @@ impl Client {
             delegated: Scopes::default(),
             introspects: false,
             status: Status::Active,
+            administration: None,
             own: None,
         }
     }

@@ -483,6 +483,7 @@ pub(crate) fn check(new: NewClient, now: Millis) -> Result<ClientRow> {
         delegated: new.delegated.to_string(),
         introspects: new.introspects,
         status: new.status,
+        administration: None,
         own: None,
     })
 }
@@ -551,6 +552,7 @@ fn read(id: &Arc<str>, row: ClientRow) -> Result<Client> {
         delegated: Scopes::parse_known(&row.delegated),
         introspects: row.introspects,
         status: row.status,
+        administration: row.administration.map(Into::into),
         own: row.own,
     })
 }

@@ -7,7 +7,8 @@ use crate::authorize::Params;
 use crate::client::{Client, ClientKind, Status};
 use crate::dpop::Confirmation;
 use crate::grants::after;
-use crate::rows::{self, GrantRow, Kind};
+use crate::keys::Ring;
+use crate::rows::{self, ClientRow, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse};
 use crate::token::{checked, read_any_scopes, required};
 use crate::{Identity, IdentityError, Refusal, RefusalKind, Scope, Scopes, Secret, opaque};
@@ -162,6 +163,10 @@ impl Identity {
             ));
         }
         let life = self.inner.config.token_lifetime;
+        let gid = match &client.administration {
+            Some(gid) => gid.to_string(),
+            None => self.begin_administration(client).await?,
+        };
         let keys = self.inner.keys.ring().await?;
         let claims = Claims {
             iss: self.inner.config.issuer.clone(),
@@ -172,7 +177,7 @@ impl Identity {
             exp: after(now, life).div_euclid(1000),
             nbf: None,
             jti: opaque::random_text(&self.inner.random, 9),
-            gid: String::new(),
+            gid,
             scope: scopes.to_string(),
             cnf: None,
         };
@@ -201,8 +206,7 @@ impl Identity {
     ) -> Result<(Claims, Arc<Client>), Refusal> {
         let broken = |fault: IdentityError| Refusal::new(RefusalKind::Temporary, fault.to_string());
         let keys = self.inner.keys.ring().await.map_err(broken)?;
-        let issuer = &self.inner.config.issuer;
-        let claims = access::open(&keys, token, issuer, &self.administration_audience());
+        let claims = self.read_administration(&keys, token);
         let claims = claims.map_err(Refusal::invalid)?;
         access::check_time(&claims, now).map_err(Refusal::invalid)?;
         self.know_clients().await.map_err(broken)?;
@@ -212,8 +216,45 @@ impl Identity {
             client.status == Status::Active && client.delegated.has(Scope::Admin)
         };
         match client.filter(may) {
-            Some(client) => Ok((claims, client)),
+            Some(client) if client.administration.as_deref() == Some(&*claims.gid) => {
+                Ok((claims, client))
+            }
+            Some(_) => Err(Refusal::invalid("the token was revoked")),
             None => Err(Refusal::invalid("the client may not administrate any more")),
+        }
+    }
+
+    /// A genuine token for administration, in time or not.
+    pub(crate) fn read_administration(&self, keys: &Ring, token: &str) -> Result<Claims, String> {
+        let issuer = &self.inner.config.issuer;
+        access::open(keys, token, issuer, &self.administration_audience())
+    }
+
+    /// What a client's tokens rest on from now on; it is in its row before anybody gets to see one.
+    async fn begin_administration(&self, client: &Client) -> Result<String> {
+        let fresh = self.new_grant_id();
+        let begin = move |row: &mut ClientRow| {
+            row.administration.get_or_insert_with(|| fresh.clone());
+            Ok(())
+        };
+        self.change_client(&client.id, begin).await?;
+        self.know_clients().await?;
+        let now = self.client(&client.id);
+        let gid = now.and_then(|client| client.administration.clone());
+        gid.map(|gid| gid.to_string())
+            .ok_or_else(|| IdentityError::NoSuch("registered client").into())
+    }
+
+    /// Ends the tokens that rest on the same as this one: those of its client until now (RFC 7009 §2.1).
+    pub(crate) async fn end_administration(&self, claims: &Claims) -> Result<()> {
+        let gid = claims.gid.clone();
+        let end = move |row: &mut ClientRow| {
+            row.administration.take_if(|now| *now == gid);
+            Ok(())
+        };
+        match self.change_client(&claims.client_id, end).await {
+            Ok(()) | Err(IdentityError::NoSuch(_)) => Ok(self.know_clients().await?),
+            Err(fault) => Err(fault.into()),
         }
     }
 

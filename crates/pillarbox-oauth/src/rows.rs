@@ -364,6 +364,9 @@ pub(crate) struct ClientRow {
     pub delegated: String,
     pub introspects: bool,
     pub status: Status,
+    /// What its tokens for administration rest on, as a person's rest on a grant; another one after they were revoked.
+    #[serde(default)]
+    pub administration: Option<String>,
     /// If it registered itself.
     #[serde(default)]
     pub own: Option<OwnRow>,

@@ -120,7 +120,7 @@ impl Identity {
         }
     }
 
-    /// The revocation endpoint: either token ends its grant; an unknown one is fine. Whoever holds a token may end it;
+    /// The revocation endpoint: either token ends its grant, one for administration all that its client has; an unknown one is fine. Whoever holds a token may end it;
     /// credentials, if given, must be right and the token's own client's.
     ///
     /// # Errors
@@ -138,10 +138,17 @@ impl Identity {
             false => None,
         };
         let config = &self.inner.config;
+        let another = || TokenError::new(ErrorCode::InvalidGrant, "The token is another client's.");
         let (account, grant) = match opaque::read_refresh(&self.inner.keys, token) {
             Some(found) => found,
             None => {
                 let keys = self.inner.keys.ring().await?;
+                if let Ok(claims) = self.read_administration(&keys, token) {
+                    return match client.is_some_and(|client| *client.id != claims.client_id) {
+                        true => Err(another()),
+                        false => self.end_administration(&claims).await,
+                    };
+                }
                 match access::open(&keys, token, &config.issuer, &config.host) {
                     Ok(claims) => (AccountId(claims.sub.into()), claims.gid),
                     Err(_) => return Ok(()),
@@ -154,10 +161,7 @@ impl Identity {
         };
         let row: GrantRow = rows::decode(&row)?;
         if client.is_some_and(|client| *client.id != row.client) {
-            return Err(TokenError::new(
-                ErrorCode::InvalidGrant,
-                "The token is another client's.",
-            ));
+            return Err(another());
         }
         match self.revoke_grant(&account, &grant, now).await {
             Err(IdentityError::NoSuch(_)) => Ok(()),

@@ -139,6 +139,24 @@ async fn a_signed_assertion_opens_a_mailbox() {
 }
 
 #[tokio::test]
+async fn its_token_can_be_revoked_by_whoever_holds_it() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let token = ask(&house, &robot.sign(&json!({})), NOW).await.unwrap();
+    let token = token.access_token.expose();
+    let opens = async || {
+        let opened = house.identity.bearer(ADA, token, Service::Imap, NOW);
+        opened.await.is_ok()
+    };
+    assert!(opens().await);
+    let mut told = house.identity.revocations();
+    let form = params(&[("token", token)]);
+    house.identity.revoke(None, &form, NOW).await.unwrap();
+    assert!(!opens().await);
+    assert_eq!(told.try_recv().unwrap().0, house.ada, "its sessions end");
+}
+
+#[tokio::test]
 async fn every_refusal() {
     let house = House::new().await;
     let robot = robot(&house, "mail pillarbox:imap").await;

@@ -116,6 +116,12 @@ impl House {
         }
     }
 
+    /// What a server finds that is started on the same store.
+    pub(crate) async fn opened_again(&self) -> Identity {
+        let again = Identity::open(self.store.clone(), config(), counting_random(), NOW);
+        again.await.unwrap()
+    }
+
     pub(crate) async fn ada_signed_in(&self) -> Principal {
         self.identity.web_sign_in(ADA, PASSWORD, NOW).await.unwrap()
     }

@@ -245,6 +245,73 @@ async fn administration_is_no_persons() {
 }
 
 #[tokio::test]
+async fn a_token_for_administration_can_be_revoked() {
+    let house = House::new().await;
+    let (panel, other) = (panel(&house).await, panel(&house).await);
+    let identity = &house.identity;
+    let token = async |basic: &BasicAuth| {
+        let form = params(&[("grant_type", "client_credentials")]);
+        let answer = identity.token(Some(basic.clone()), &form, NOW).await;
+        answer.unwrap().access_token.expose().to_owned()
+    };
+    let administrates =
+        async |token: &str, identity: &Identity| identity.administrator(token, NOW).await.is_ok();
+    let revoke = async |basic: Option<&BasicAuth>, token: &str| {
+        let form = params(&[("token", token)]);
+        identity.revoke(basic.cloned(), &form, NOW).await
+    };
+    let (one, two, others) = (
+        token(&panel).await,
+        token(&panel).await,
+        token(&other).await,
+    );
+    let refused = revoke(Some(&other), &one).await;
+    assert_eq!(code(refused), "invalid_grant", "it is another client's");
+    assert!(administrates(&one, identity).await && administrates(&two, identity).await);
+    revoke(Some(&panel), &one).await.unwrap();
+    // As one of a person's tokens ends its grant, one of these ends what its client has; the next has begun anew.
+    let fresh = token(&panel).await;
+    let again = house.opened_again().await;
+    for identity in [identity, &again] {
+        for (token, good) in [
+            (&one, false),
+            (&two, false),
+            (&others, true),
+            (&fresh, true),
+        ] {
+            assert_eq!(administrates(token, identity).await, good);
+        }
+    }
+    assert!(
+        !introspect(&house, &one, NOW).await.active && introspect(&house, &fresh, NOW).await.active
+    );
+    let refused = identity.administration(&one, NOW).await.unwrap_err();
+    assert_eq!(refused.error.code.name(), "invalid_token");
+    assert!(refused.cause.contains("revoked"), "{}", refused.cause);
+    // Twice is fine, and ends nothing that came later; so is whoever only holds it.
+    revoke(None, &one).await.unwrap();
+    assert!(administrates(&fresh, identity).await);
+    revoke(None, &fresh).await.unwrap();
+    assert!(!administrates(&fresh, identity).await);
+    let left = token(&other).await;
+    identity.remove_client(&other.id, NOW).await.unwrap();
+    revoke(None, &left).await.unwrap();
+}
+
+/// A service account that administrates.
+async fn panel(house: &House) -> BasicAuth {
+    let new = NewClient {
+        delegated: Scopes::parse_known("pillarbox:admin"),
+        ..NewClient::new("Panel", ClientKind::Service)
+    };
+    let (client, secret) = house.identity.add_client(new, NOW).await.unwrap();
+    BasicAuth {
+        id: client.id.to_string(),
+        secret: secret.unwrap(),
+    }
+}
+
+#[tokio::test]
 async fn a_request_is_pushed_first() {
     let house = House::new().await;
     let pushed = house
