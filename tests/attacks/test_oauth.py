@@ -1,7 +1,9 @@
 """RFC 9700, section 4 in its order, each attack tried on the running server. What is the client's or a resource server's to
 do, and so has no test here, stands with its reason in docs/explain/threat-model.md."""
+import base64
 import json
 import secrets
+import time
 import urllib.parse
 
 import pytest
@@ -667,7 +669,27 @@ def test_a_device_code_that_somebody_was_sent(server, victim):
     assert error(device.call("/token", grant_type=grant, device_code=again["device_code"])) == "invalid_grant", "taken once"
 
 
-def test_max_age_and_login_ask_anew(victim, web_app):
+def test_max_age_and_login_ask_anew(server, victim, web_app):
+    """One sign-in is enough, nothing but one is, and the program learns when it was."""
+    def claims(token):
+        part = token.split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
     for more in ({"prompt": "login"}, {"max_age": "0"}):
-        answer = victim.browser.authorize(**web_app.request(**more))
+        before, pkce = time.time(), Pkce()
+        answer = victim.browser.authorize(**web_app.request(pkce, scope="openid", **more))
         assert answer.status == 303 and answer.location.startswith("/signin?then="), answer
+        then = answer.sent["then"]
+        for crafted in (then, then + "&pillarbox_signed_in=1", then + f"&pillarbox_signed_in={int(before * 1000)}.AAAAAAAAAAAAAAAAAAAAAA"):
+            assert victim.browser.get("/o/oauth2/v2/auth?" + crafted).location.startswith("/signin?then=")
+            by_hand = victim.browser.post("/consent", {"then": crafted, "account": victim.address, "answer": "allow"})
+            assert by_hand.location.startswith("/signin?then="), by_hand
+        # what somebody else's sign-in for the same request gave them is worth nothing here
+        mallory, other = Browser(server), server.person("mallory")
+        theirs = mallory.sign_in(other, then).location
+        assert victim.browser.get(theirs).location.startswith("/signin?then=")
+        answer = victim.browser.get(victim.browser.sign_in(victim, then).location)
+        if answer.status == 200:
+            answer = victim.browser.answer_consent(answer)
+        told = claims(web_app.redeem(answer.sent["code"], pkce).json["id_token"])
+        assert int(before) <= told["auth_time"] <= time.time(), more

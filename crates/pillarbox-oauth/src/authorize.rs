@@ -232,7 +232,7 @@ impl Identity {
             challenge: request.challenge.clone(),
             key: request.key.clone(),
             nonce: request.nonce.clone(),
-            auth_time: request.max_age.and(person.signed_in()),
+            auth_time: person.signed_in(),
             refresh: request.offline,
             approved: now,
             ends: now.saturating_add(CODE_MS),

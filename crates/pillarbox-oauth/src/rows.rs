@@ -198,7 +198,7 @@ pub(crate) struct CodeRow {
     #[serde(default)]
     pub key: Option<String>,
     pub nonce: Option<String>,
-    /// When the person signed in, if the client wants to know.
+    /// When the person signed in, if it is known.
     #[serde(default)]
     pub auth_time: Option<Millis>,
     /// Whether it gives a refresh token.

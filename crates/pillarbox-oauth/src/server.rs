@@ -1,8 +1,7 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
 use crate::{
-    Client, Identity, IdentityError, Principal, Registration, Scope, Scopes, Secret, client_auth,
-    is_loopback,
+    Client, Identity, IdentityError, Registration, Scope, Scopes, Secret, client_auth, is_loopback,
 };
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
@@ -119,12 +118,6 @@ impl AuthorizationRequest {
     /// What to ask the person.
     pub fn prompt(&self) -> Prompt {
         self.prompt
-    }
-    /// Whether the person signed in too long ago for this client (OpenID Connect Core §3.1.2.1, `max_age`).
-    pub fn wants_a_new_sign_in(&self, person: &Principal, now: Millis) -> bool {
-        let signed_in = person.signed_in();
-        self.max_age
-            .is_some_and(|age| signed_in.is_none_or(|then| then.saturating_add(age) < now))
     }
     /// Whether the answer goes to another site that nobody here has looked at. Whoever can register could otherwise send
     /// people on from our address to wherever they like, whatever those people answer (RFC 9700 §4.11.2).

@@ -461,7 +461,7 @@ pub(crate) struct Issue<'a> {
     pub grant: &'a str,
     pub scopes: Scopes,
     pub nonce: Option<&'a str>,
-    /// When the person signed in, if the client asked.
+    /// When the person signed in, if it is known.
     pub auth_time: Option<Millis>,
     pub refresh: Option<Secret>,
 }

@@ -1,5 +1,6 @@
 //! The authorization endpoint and the consent page behind it.
 
+use crate::asked::Asked;
 use crate::pages::{Message, failed, go, message, show};
 use crate::{App, Site, dates, form, headers, session};
 use askama::Template;
@@ -9,7 +10,8 @@ use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pillarbox_oauth::{
-    AuthorizationError, AuthorizationRequest, ErrorCode, Principal, Scope, Scopes, is_loopback,
+    AuthorizationError, AuthorizationRequest, Brought, ErrorCode, Principal, Scope, Scopes, SignIn,
+    is_loopback,
 };
 use url::Url;
 
@@ -48,11 +50,11 @@ pub(crate) async fn authorize(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let pairs = form::read(query.unwrap_or_default().as_bytes());
+    let asked = Asked::read(query.unwrap_or_default().as_bytes());
     let request = match app
         .web
         .identity
-        .authorization_request(&pairs, app.now())
+        .authorization_request(&asked.pairs, app.now())
         .await
     {
         Ok(request) => request,
@@ -60,15 +62,13 @@ pub(crate) async fn authorize(
     };
     let prompt = request.prompt();
     let refuse = |code, text: &str| refused(&app, app.web.identity.refuse(&request, code, text));
-    let person = session::person(&app, &headers).await;
-    let recent = |person: &Principal| !request.wants_a_new_sign_in(person, app.now());
-    let Some(person) = person.filter(|person| !prompt.login && recent(person)) else {
-        if prompt.none {
-            return refuse(ErrorCode::LoginRequired, "Nobody is signed in.");
+    let person = match signed_in(&app, &headers, &request, &asked).await {
+        Ok(person) => person,
+        Err(SignIn::InVain(text)) => return refuse(ErrorCode::LoginRequired, text),
+        Err(_) if prompt.none => {
+            return refuse(ErrorCode::LoginRequired, "Nobody is signed in for this.");
         }
-        // Signing in is what prompt=login asked for: it must not ask again.
-        let then = form::print(&without_login(pairs));
-        return go(&format!("/signin?then={}", form::encode(&then)));
+        Err(_) => return to_sign_in(&asked),
     };
     if let Some(error) = app.web.identity.not_admitted(&request, &person) {
         return refused(&app, error);
@@ -83,7 +83,7 @@ pub(crate) async fn authorize(
         Ok(true) if prompt.none => {
             refuse(ErrorCode::ConsentRequired, "The person has not agreed yet.")
         }
-        Ok(true) => ask(&app, &request, &person, &form::print(&pairs)).await,
+        Ok(true) => ask(&app, &request, &person, &asked).await,
         Ok(false) => approve(&app, &request, &person).await,
     }
 }
@@ -101,17 +101,16 @@ pub(crate) async fn authorize_by_post(body: Bytes) -> Response {
 /// Allow or Cancel.
 pub(crate) async fn answer(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
     let form = form::read(&body);
-    let pairs = form::read(form::get(&form, "then").as_bytes());
+    let asked = Asked::read(form::get(&form, "then").as_bytes());
     let request = match app
         .web
         .identity
-        .authorization_request(&pairs, app.now())
+        .authorization_request(&asked.pairs, app.now())
         .await
     {
         Ok(request) => request,
         Err(error) => return refused(&app, error),
     };
-    let then = form::print(&pairs);
     if form::get(&form, "answer") != "allow" {
         let address = app.web.identity.deny(&request);
         return match request.leads_to_a_stranger() {
@@ -119,14 +118,44 @@ pub(crate) async fn answer(State(app): State<App>, headers: HeaderMap, body: Byt
             false => go(&address),
         };
     }
-    let Some(person) = session::person(&app, &headers).await else {
-        return go(&format!("/signin?then={}", form::encode(&then)));
+    // The same as before the page was shown: it may have waited for long, and a form can be made by hand.
+    let person = match signed_in(&app, &headers, &request, &asked).await {
+        Ok(person) => person,
+        Err(SignIn::InVain(text)) => {
+            let code = ErrorCode::LoginRequired;
+            return refused(&app, app.web.identity.refuse(&request, code, text));
+        }
+        Err(_) => return to_sign_in(&asked),
     };
     // Another tab may have switched accounts: what is allowed must be what the page said.
     if form::get(&form, "account") != &**person.address() {
-        return ask(&app, &request, &person, &then).await;
+        return ask(&app, &request, &person, &asked).await;
     }
     approve(&app, &request, &person).await
+}
+
+/// Who is signed in as the request wants it.
+async fn signed_in(
+    app: &App,
+    headers: &HeaderMap,
+    request: &AuthorizationRequest,
+    asked: &Asked,
+) -> Result<Principal, SignIn> {
+    let person = session::person(app, headers).await.ok_or(SignIn::Wanted)?;
+    let brought = Brought {
+        session: session::cookie(headers).unwrap_or_default(),
+        request: &asked.text,
+        mark: &asked.mark,
+    };
+    let identity = &app.web.identity;
+    match identity.sign_in_for(request, &person, brought, app.now()) {
+        SignIn::Enough => Ok(person),
+        other => Err(other),
+    }
+}
+
+fn to_sign_in(asked: &Asked) -> Response {
+    go(&format!("/signin?then={}", form::encode(&asked.text)))
 }
 
 async fn approve(app: &App, request: &AuthorizationRequest, person: &Principal) -> Response {
@@ -140,7 +169,7 @@ async fn ask(
     app: &App,
     request: &AuthorizationRequest,
     person: &Principal,
-    then: &str,
+    asked: &Asked,
 ) -> Response {
     let address = &**person.address();
     let mut other_hint = request
@@ -166,8 +195,8 @@ async fn ask(
         device: None,
         action: "/consent",
         next: Some(next_in_words(request.redirect_uri())),
-        then,
-        then_encoded: form::encode(then),
+        then: &asked.whole(),
+        then_encoded: form::encode(&asked.text),
     };
     let mut response = show(StatusCode::OK, &page);
     let policy = headers::policy(Some(request.redirect_uri()));
@@ -283,15 +312,4 @@ fn parting(
         back: Some((address, next_in_words(address))),
     };
     show(status, &page)
-}
-
-fn without_login(pairs: form::Pairs) -> form::Pairs {
-    let keep = |(name, value): (String, String)| {
-        if name != "prompt" {
-            return Some((name, value));
-        }
-        let rest: Vec<&str> = value.split(' ').filter(|word| *word != "login").collect();
-        (!rest.is_empty()).then(|| (name, rest.join(" ")))
-    };
-    pairs.into_iter().filter_map(keep).collect()
 }

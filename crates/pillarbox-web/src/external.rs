@@ -55,8 +55,9 @@ async fn begin(
     let query = form::read(query.unwrap_or_default().as_bytes());
     let waiting = waiting(&app, form::get(&query, "then")).await;
     let hint = waiting.as_ref().map(|waiting| waiting.hint.as_str());
-    // Whoever is signed in and is asked once more is asked by the provider, too.
-    let again = session::person(&app, &headers).await.is_some();
+    // Whoever is signed in, or must sign in anew, is asked by the provider, too.
+    let anew = waiting.as_ref().is_some_and(|waiting| waiting.anew);
+    let again = anew || session::person(&app, &headers).await.is_some();
     let identity = &app.web.identity;
     let begun = match identity
         .begin_external(&provider, hint, again, app.now())

@@ -7,6 +7,7 @@
 
 mod account;
 mod admin;
+mod asked;
 mod autoconfig;
 mod autodiscover;
 mod browser;

@@ -1,5 +1,6 @@
 //! The pages of people: start, sign in and out, messages.
 
+use crate::asked::{Asked, with_mark};
 use crate::signed::Signed;
 use crate::{
     App, Peer, Setting, Site, browser, device, external, factor, form, passkeys, session, signed,
@@ -133,6 +134,22 @@ pub(crate) struct Waiting {
     pub(crate) then: String,
     /// Where to go when somebody is signed in.
     next: String,
+    /// Whether they must sign in anew, wherever they do.
+    pub(crate) anew: bool,
+    /// Whether it must be told that they signed in for it.
+    marked: bool,
+}
+
+impl Waiting {
+    /// Where to go with the session that was opened for it.
+    fn next(&self, app: &App, session: &Secret) -> String {
+        if !self.marked {
+            return self.next.clone();
+        }
+        let identity = &app.web.identity;
+        let mark = identity.signed_in_for(session.expose(), &self.then, app.now());
+        with_mark(&self.next, &mark)
+    }
 }
 
 /// The authorization request or device code that waits behind the sign-in, if `then` holds one. Anything else is dropped,
@@ -141,7 +158,9 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
     if then.is_empty() {
         return None;
     }
-    let pairs = form::read(then.as_bytes());
+    let Asked {
+        pairs, text: then, ..
+    } = Asked::read(then.as_bytes());
     if let [(name, code)] = &pairs[..]
         && name == "user_code"
     {
@@ -149,8 +168,10 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
             app: None,
             hint: String::new(),
             redirect: None,
-            then: form::print(&pairs),
+            then,
             next: device::consent_page(code),
+            anew: false,
+            marked: false,
         });
     }
     let request = app
@@ -159,13 +180,14 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
         .authorization_request(&pairs, app.now())
         .await
         .ok()?;
-    let then = form::print(&pairs);
     Some(Waiting {
         app: Some(request.client().name.to_string()),
         hint: request.login_hint().unwrap_or_default().to_owned(),
         redirect: Some(request.redirect_uri().to_owned()),
         next: format!("/o/oauth2/v2/auth?{then}"),
         then,
+        anew: request.wants_login(),
+        marked: request.wants_a_mark(),
     })
 }
 
@@ -273,7 +295,10 @@ pub(crate) async fn signed_in(
         Ok(session) => session,
         Err(fault) => return failed(app, &fault),
     };
-    let next = waiting.map_or_else(|| signed::next(headers), |waiting| waiting.next);
+    let next = waiting.map_or_else(
+        || signed::next(headers),
+        |waiting| waiting.next(app, &session),
+    );
     with_session(&next, &session)
 }
 

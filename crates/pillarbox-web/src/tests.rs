@@ -646,8 +646,8 @@ async fn errors_name_the_program_and_the_reason() {
     let then = query(again.header("location"), "then");
     assert_eq!(
         form::get(&form::read(then.as_bytes()), "prompt"),
-        "consent",
-        "login is asked once"
+        "login consent",
+        "what was asked for stays as it was"
     );
 }
 

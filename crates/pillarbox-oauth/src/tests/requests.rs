@@ -4,7 +4,10 @@
 use super::authorization::request;
 use super::tokens::redeem;
 use super::*;
-use crate::{BasicAuth, ClientKind, Introspection, NewClient, Scopes, Secret, TokenError};
+use crate::{
+    AuthorizationRequest, BasicAuth, Brought, ClientKind, Introspection, NewClient, Scopes, Secret,
+    SignIn, TokenError,
+};
 
 fn web_basic() -> Option<BasicAuth> {
     Some(BasicAuth {
@@ -482,13 +485,17 @@ async fn what_googles_clients_send() {
             .unwrap()
     };
     let asked = ask(&[("max_age", "60")]).await;
-    assert!(!asked.wants_a_new_sign_in(&person, NOW + MINUTE));
-    assert!(asked.wants_a_new_sign_in(&person, NOW + MINUTE + 1));
-    assert!(
-        !ask(&[])
-            .await
-            .wants_a_new_sign_in(&person, NOW + 1000 * HOUR)
-    );
+    let nothing = Brought {
+        session: session.expose(),
+        request: "r",
+        mark: "",
+    };
+    let state = |asked: &AuthorizationRequest, now| {
+        house.identity.sign_in_for(asked, &person, nothing, now)
+    };
+    assert_eq!(state(&asked, NOW + MINUTE), SignIn::Enough);
+    assert_eq!(state(&asked, NOW + MINUTE + 1), SignIn::Wanted);
+    assert_eq!(state(&ask(&[]).await, NOW + 1000 * HOUR), SignIn::Enough);
     let openid = ask(&[("scope", "openid"), ("max_age", "60")]).await;
     let tokens = redeem(&house, &openid, &person, NOW + 1000).await.unwrap();
     let id = tokens.id_token.unwrap();
@@ -545,4 +552,50 @@ async fn grants_that_make_room_are_told() {
         token: None,
     };
     assert_eq!((account, credential), (house.ada.clone(), Some(expected)));
+}
+
+#[tokio::test]
+async fn a_sign_in_counts_for_the_request_and_the_session_it_was_made_for() {
+    let house = House::new().await;
+    let identity = &house.identity;
+    let session = identity
+        .open_session(&house.ada_signed_in().await, NOW)
+        .await
+        .unwrap();
+    let person = identity.session(session.expose(), NOW).await.unwrap();
+    let mark = identity.signed_in_for(session.expose(), "r", NOW);
+    let forged = mark.replacen('.', "0.", 1);
+    let later = identity.signed_in_for(session.expose(), "r", NOW + 6 * MINUTE);
+    let brought = |session, request, mark| Brought {
+        session,
+        request,
+        mark,
+    };
+    let own = session.expose();
+    for change in [("prompt", "login"), ("max_age", "0")] {
+        let asked = identity
+            .authorization_request(&request(&[change]), NOW)
+            .await
+            .unwrap();
+        let state = |brought, now| identity.sign_in_for(&asked, &person, brought, now);
+        assert_eq!(state(brought(own, "r", ""), NOW), SignIn::Wanted);
+        for now in [NOW, NOW + 10 * MINUTE] {
+            assert_eq!(state(brought(own, "r", &mark), now), SignIn::Enough);
+        }
+        let over = state(brought(own, "r", &mark), NOW + 10 * MINUTE + 1);
+        assert_eq!(over, SignIn::Wanted, "not for ever");
+        for (session, request, mark) in [
+            (own, "another request", &*mark),
+            ("another session", "r", &mark),
+            (own, "r", &forged),
+            (own, "r", "."),
+            (own, "r", &mark[..mark.len() - 1]),
+        ] {
+            let state = state(brought(session, request, mark), NOW);
+            assert_eq!(state, SignIn::Wanted, "{session} {request} {mark}");
+        }
+        // A provider elsewhere that lets people through without asking.
+        let old = state(brought(own, "r", &later), NOW + 6 * MINUTE);
+        assert!(matches!(old, SignIn::InVain(_)));
+    }
 }

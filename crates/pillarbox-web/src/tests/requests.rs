@@ -95,9 +95,60 @@ async fn a_sign_in_must_be_as_recent_as_asked() {
     let page = browser
         .get(&format!("{AUTH}?{}", request(&[("max_age", "0")])))
         .await;
-    assert_eq!(page.status, StatusCode::OK, "signed in this very moment");
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "it is prompt=login");
     let none = browser
         .get(&format!("{AUTH}?{}", request(&[("max_age", "-1")])))
         .await;
     assert_eq!(query(none.header("location"), "error"), "invalid_request");
+}
+
+#[tokio::test]
+async fn one_sign_in_is_enough_for_who_asks_for_a_new_one() {
+    for change in [
+        ("prompt", "login"),
+        ("max_age", "0"),
+        ("prompt", "login consent"),
+    ] {
+        for pushed in [false, true] {
+            let mut browser = Browser::new().await;
+            browser.sign_in("").await;
+            let mut carried = request(&[change]);
+            if pushed {
+                let members = form::read(carried.as_bytes());
+                let members: Vec<(&str, &str)> = members
+                    .iter()
+                    .map(|(name, value)| (&**name, &**value))
+                    .collect();
+                let answer = browser.post("/par", &members).await;
+                let uri = answer.json()["request_uri"].as_str().unwrap().to_owned();
+                carried = form::print(&owned(&[("client_id", "desktop"), ("request_uri", &uri)]));
+            }
+            let asked = browser.get(&format!("{AUTH}?{carried}")).await;
+            assert!(asked.header("location").starts_with("/signin?then="));
+            let then = query(asked.header("location"), "then");
+            // Neither a form made by hand nor a mark of one's own gets around it.
+            for then in [&then, &format!("{then}&pillarbox_signed_in={NOW}.x")] {
+                let form = [("then", &**then), ("account", ADA), ("answer", "allow")];
+                let answer = browser.post("/consent", &form).await;
+                assert!(answer.header("location").starts_with("/signin?then="));
+            }
+            let signed_in = browser.sign_in(&then).await;
+            let next = signed_in.header("location").to_owned();
+            let page = browser.get(&next).await;
+            assert_eq!(page.status, StatusCode::OK, "{change:?} {}", page.body);
+            let form = [
+                ("then", &*field(&page.body, "then")),
+                ("account", ADA),
+                ("answer", "allow"),
+            ];
+            let done = browser.post("/consent", &form).await;
+            assert!(!query(done.header("location"), "code").is_empty());
+            if !pushed {
+                // The address is good for nobody else, and for no other session.
+                browser.sign_in("").await;
+                let again = browser.get(&next).await;
+                assert!(again.header("location").starts_with("/signin?then="));
+            }
+        }
+    }
 }
