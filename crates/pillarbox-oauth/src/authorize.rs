@@ -1,6 +1,7 @@
 //! The authorization endpoint (RFC 6749 §4.1, RFC 7636, RFC 9207, OpenID Connect Core §3.1.2, and RFC 9700 throughout).
 
 use crate::client::{Client, ClientKind, Status};
+use crate::hint::Hinted;
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt};
@@ -108,6 +109,10 @@ impl Identity {
         if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
             return Err(page(ErrorCode::InvalidRequest, "state is too long"));
         }
+        let hinted = self.hinted(&client, &params).await.map_err(|fault| {
+            tracing::error!(%fault, "authorization endpoint");
+            page(ErrorCode::ServerError, "the server failed")
+        })?;
         let request = AuthorizationRequest {
             client: Arc::clone(&client),
             redirect_uri,
@@ -119,6 +124,7 @@ impl Identity {
             offline: false,
             prompt: Prompt::default(),
             login_hint: None,
+            hinted,
             max_age: None,
             include_granted: false,
             pushed: pushed.as_ref().map(|pushed| pushed.key.clone()),
@@ -130,6 +136,15 @@ impl Identity {
                 Some(text) => Err((ErrorCode::InvalidTarget, text)),
             })
             .map_err(|(code, description)| self.refuse(&request, code, &description))
+    }
+
+    async fn hinted(&self, client: &Client, params: &Params<'_>) -> Result<Option<Hinted>> {
+        let Some(token) = params.get("id_token_hint") else {
+            return Ok(None);
+        };
+        let keys = self.inner.keys.ring().await?;
+        let issuer = &self.inner.config.issuer;
+        Ok(Some(Hinted::read(&keys, token, issuer, &client.id)))
     }
 
     /// A resource (RFC 8707 §2) that this server gives no tokens for: there are its mail host, and the issuer.

@@ -26,6 +26,7 @@ mod factor;
 pub mod fuzz;
 mod grants;
 mod hashing;
+mod hint;
 mod introspect;
 mod invites;
 mod issued;

@@ -41,7 +41,7 @@ pub enum SignIn {
 impl AuthorizationRequest {
     /// Whether it asks for anything that the mark of a sign-in answers.
     pub fn wants_a_mark(&self) -> bool {
-        self.prompt.login || self.max_age.is_some()
+        self.prompt.login || self.max_age.is_some() || self.hinted.is_some()
     }
 
     /// Whether a sign-in anew is asked for, however recent the last one is: `max_age=0` is the same as `prompt=login`.
@@ -56,7 +56,7 @@ impl Identity {
         format!("{now}.{}", self.mark_of_sign_in(session, request, now))
     }
 
-    /// Whether the person signed in as the request wants it.
+    /// Whether the person signed in as the request wants it, and is whom it names by an id token.
     pub fn sign_in_for(
         &self,
         request: &AuthorizationRequest,
@@ -66,6 +66,12 @@ impl Identity {
     ) -> SignIn {
         let signed_in = person.signed_in();
         let within = |age| signed_in.is_some_and(|then| then.saturating_add(age) >= now);
+        if request.is_for_another(person) {
+            return match self.opened_for(brought, now) {
+                None => SignIn::Wanted,
+                Some(_) => SignIn::InVain("Somebody else signed in than the person asked for."),
+            };
+        }
         if !request.wants_login() && request.max_age.is_none_or(within) {
             return SignIn::Enough;
         }

@@ -1,5 +1,6 @@
 //! The words of the authorization server: requests, answers, errors, discovery.
 
+use crate::hint::Hinted;
 use crate::{
     Client, Identity, IdentityError, Registration, Scope, Scopes, Secret, client_auth, is_loopback,
 };
@@ -96,6 +97,7 @@ pub struct AuthorizationRequest {
     pub(crate) offline: bool,
     pub(crate) prompt: Prompt,
     pub(crate) login_hint: Option<String>,
+    pub(crate) hinted: Option<Hinted>,
     pub(crate) max_age: Option<Millis>,
     pub(crate) include_granted: bool,
     /// The row it was pushed to, if it was.
@@ -127,7 +129,11 @@ impl AuthorizationRequest {
     }
     /// Whose account the client expects.
     pub fn login_hint(&self) -> Option<&str> {
-        self.login_hint.as_deref()
+        let hinted = match &self.hinted {
+            Some(Hinted::Account { email, .. }) => email.as_deref(),
+            _ => None,
+        };
+        hinted.or(self.login_hint.as_deref())
     }
     /// Whether it may go on by itself (asks for a refresh token).
     pub fn offline(&self) -> bool {

@@ -66,19 +66,26 @@ pub(crate) async fn authorize(
         Ok(person) => person,
         Err(SignIn::InVain(text)) => return refuse(ErrorCode::LoginRequired, text),
         Err(_) if prompt.none => {
-            return refuse(ErrorCode::LoginRequired, "Nobody is signed in for this.");
+            let text = "Nobody is signed in, or not the person asked for, or too long ago.";
+            return refuse(ErrorCode::LoginRequired, text);
         }
         Err(_) => return to_sign_in(&asked),
     };
     if let Some(error) = app.web.identity.not_admitted(&request, &person) {
         return refused(&app, error);
     }
-    match app
-        .web
-        .identity
-        .needs_consent(&request, &person, app.now())
-        .await
-    {
+    let identity = &app.web.identity;
+    let other = match identity.suggests_another(&request, &person).await {
+        Err(fault) => return failed(&app, &fault),
+        Ok(Some(_)) if prompt.none => {
+            let text = "Somebody else is signed in than the program suggests.";
+            return refuse(ErrorCode::LoginRequired, text);
+        }
+        // Whoever agreed before may not be whom the program means now.
+        Ok(other) => other.is_some(),
+    };
+    let needed = identity.needs_consent(&request, &person, app.now()).await;
+    match needed.map(|needed| needed || other) {
         Err(fault) => failed(&app, &fault),
         Ok(true) if prompt.none => {
             refuse(ErrorCode::ConsentRequired, "The person has not agreed yet.")
@@ -172,15 +179,10 @@ async fn ask(
     asked: &Asked,
 ) -> Response {
     let address = &**person.address();
-    let mut other_hint = request
-        .login_hint()
-        .filter(|hint| !hint.eq_ignore_ascii_case(address));
-    if let Some(hint) = other_hint
-        && let Ok(Some(account)) = app.web.store.account_of(hint).await
-        && account == *person.account()
-    {
-        other_hint = None; // an alias
-    }
+    let other_hint = match app.web.identity.suggests_another(request, person).await {
+        Ok(other) => other,
+        Err(fault) => return failed(app, &fault),
+    };
     let client = request.client();
     let page = Consent {
         site: &app.site,

@@ -11,7 +11,9 @@ use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use pillarbox_oauth::{FirstFactor, Identity, Principal, RefusalKind, Secret};
+use pillarbox_oauth::{
+    AuthorizationRequest, FirstFactor, Identity, Principal, RefusalKind, Secret,
+};
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -30,6 +32,8 @@ struct SignIn<'a> {
     error: Option<&'a str>,
     address: &'a str,
     then: &'a str,
+    /// Who is signed in, though the program asks for somebody else.
+    other: Option<&'a str>,
     /// Whether the error is about what was typed.
     marked: bool,
     /// Providers elsewhere.
@@ -138,6 +142,7 @@ pub(crate) struct Waiting {
     pub(crate) anew: bool,
     /// Whether it must be told that they signed in for it.
     marked: bool,
+    request: Option<AuthorizationRequest>,
 }
 
 impl Waiting {
@@ -172,6 +177,7 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
             next: device::consent_page(code),
             anew: false,
             marked: false,
+            request: None,
         });
     }
     let request = app
@@ -188,14 +194,27 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
         then,
         anew: request.wants_login(),
         marked: request.wants_a_mark(),
+        request: Some(request),
     })
 }
 
-pub(crate) async fn sign_in_page(State(app): State<App>, RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn sign_in_page(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
     let query = form::read(query.unwrap_or_default().as_bytes());
     let waiting = waiting(&app, form::get(&query, "then")).await;
+    let person = session::person(&app, &headers).await;
+    let request = waiting
+        .as_ref()
+        .and_then(|waiting| waiting.request.as_ref());
+    let other = person
+        .as_ref()
+        .filter(|person| request.is_some_and(|request| request.is_for_another(person)));
+    let other = other.map(|person| &**person.address());
     let hint = waiting.as_ref().map_or("", |waiting| waiting.hint.as_str());
-    sign_in_form(&app, StatusCode::OK, waiting.as_ref(), hint, None)
+    form_for(&app, StatusCode::OK, waiting.as_ref(), hint, None, other)
 }
 
 pub(crate) fn sign_in_form(
@@ -204,6 +223,17 @@ pub(crate) fn sign_in_form(
     waiting: Option<&Waiting>,
     address: &str,
     error: Option<&str>,
+) -> Response {
+    form_for(app, status, waiting, address, error, None)
+}
+
+fn form_for(
+    app: &App,
+    status: StatusCode,
+    waiting: Option<&Waiting>,
+    address: &str,
+    error: Option<&str>,
+    other: Option<&str>,
 ) -> Response {
     let name = waiting.and_then(|waiting| waiting.app.as_deref());
     let then = waiting.map_or("", |waiting| &waiting.then);
@@ -215,6 +245,7 @@ pub(crate) fn sign_in_form(
             error,
             address,
             then,
+            other,
             marked: error.is_some() && !address.is_empty(),
             ways: external::ways(app, waiting),
             passkeys: app.web.identity.takes_passkeys(),

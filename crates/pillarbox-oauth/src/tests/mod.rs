@@ -16,6 +16,7 @@ mod dpop;
 mod errors;
 mod external;
 mod factor;
+mod hints;
 mod issued;
 mod limits;
 mod offered;

@@ -152,3 +152,62 @@ async fn one_sign_in_is_enough_for_who_asks_for_a_new_one() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_program_that_names_a_person_gets_no_other() {
+    let mut browser = Browser::new().await;
+    browser.sign_in("").await;
+    let page = browser.get(&format!("{AUTH}?{}", request(&[]))).await;
+    let allow = [
+        ("then", &*field(&page.body, "then")),
+        ("account", ADA),
+        ("answer", "allow"),
+    ];
+    let done = browser.post("/consent", &allow).await;
+    let code = query(done.header("location"), "code");
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "desktop"),
+        ("code", &*code),
+        ("redirect_uri", "http://127.0.0.1:51004"),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = browser.post("/token", &form).await.json();
+    let hint = tokens["id_token"].as_str().unwrap();
+    let hinted = request(&[("id_token_hint", hint)]);
+    let page = browser.get(&format!("{AUTH}?{hinted}")).await;
+    assert_eq!(page.status, StatusCode::OK, "Ada is asked");
+    const BOB: &str = "bob@example.test";
+    let as_bob = |then| [("address", BOB), ("password", "pillarbox"), ("then", then)];
+    browser.post("/signin", &as_bob("")).await;
+    for hint in [
+        ("id_token_hint", hint),
+        ("login_hint", ADA),
+        ("id_token_hint", "x"),
+    ] {
+        let none = request(&[hint, ("prompt", "none")]);
+        let refused = browser.get(&format!("{AUTH}?{none}")).await;
+        let error = query(refused.header("location"), "error");
+        assert_eq!(error, "login_required", "{hint:?}");
+    }
+    let asked = browser.get(&format!("{AUTH}?{hinted}")).await;
+    let sign_in = browser.get(asked.header("location")).await;
+    assert!(
+        sign_in.body.contains("the program asks for somebody else")
+            && sign_in.body.contains(&format!("value=\"{ADA}\"")),
+        "{}",
+        sign_in.body
+    );
+    let then = field(&sign_in.body, "then");
+    let by_hand = [("then", &*then), ("account", BOB), ("answer", "allow")];
+    let answer = browser.post("/consent", &by_hand).await;
+    assert!(answer.header("location").starts_with("/signin?then="));
+    // Bob insists: the program hears that Ada did not come.
+    let signed_in = browser.post("/signin", &as_bob(&then)).await;
+    let refused = browser.get(signed_in.header("location")).await;
+    let error = query(refused.header("location"), "error");
+    assert_eq!(error, "login_required");
+    let signed_in = browser.sign_in(&then).await;
+    let page = browser.get(signed_in.header("location")).await;
+    assert_eq!(page.status, StatusCode::OK, "Ada did");
+}
