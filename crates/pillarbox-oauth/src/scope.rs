@@ -19,7 +19,7 @@ pub enum Scope {
     OpenId,
     /// The mail address.
     Email,
-    /// Name and the like.
+    /// What the person calls themselves here: the address they sign in with.
     Profile,
     /// IMAP alone.
     Imap,

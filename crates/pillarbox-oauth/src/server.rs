@@ -248,6 +248,9 @@ pub struct UserInfo {
     /// True whenever there is an address: it is ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
+    /// What the person signs in with, their address, with scope `profile`: accounts have no other name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred_username: Option<String>,
 }
 
 /// A set of public keys (RFC 7517 §5).
@@ -289,6 +292,10 @@ pub struct Metadata {
     pub prompt_values_supported: &'static [&'static str],
     pub dpop_signing_alg_values_supported: &'static [&'static str],
     pub authorization_response_iss_parameter_supported: bool,
+    /// Absent would mean true (OpenID Connect Discovery §3). References of `/par` are good all the same (RFC 9126 §5).
+    pub request_uri_parameter_supported: bool,
+    pub request_parameter_supported: bool,
+    pub claims_parameter_supported: bool,
 }
 
 impl Identity {
@@ -346,6 +353,7 @@ impl Identity {
                 "iat",
                 "email",
                 "email_verified",
+                "preferred_username",
                 "nonce",
                 "at_hash",
             ],
@@ -353,6 +361,9 @@ impl Identity {
             prompt_values_supported: &["none", "login", "consent", "select_account"],
             dpop_signing_alg_values_supported: crate::dpop::ALGORITHMS,
             authorization_response_iss_parameter_supported: true,
+            request_uri_parameter_supported: false,
+            request_parameter_supported: false,
+            claims_parameter_supported: false,
         }
     }
 }

@@ -189,17 +189,18 @@ impl Identity {
             return Err(TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED));
         }
         let scopes = Scopes::parse_known(&claims.scope);
-        if !scopes.has(Scope::OpenId) && !scopes.has(Scope::Email) {
-            let text = "The token's scope holds neither openid nor email.";
+        let about = [Scope::OpenId, Scope::Email, Scope::Profile];
+        if !about.into_iter().any(|scope| scopes.has(scope)) {
+            let text = "The token's scope holds none of openid, email and profile.";
             return Err(TokenError::new(ErrorCode::InsufficientScope, text));
         }
-        let email = scopes
-            .has(Scope::Email)
-            .then(|| standing.address.to_string());
+        let address = |scope| scopes.has(scope).then(|| standing.address.to_string());
+        let email = address(Scope::Email);
         Ok(UserInfo {
             sub: account.0.to_string(),
             email_verified: email.as_ref().map(|_| true),
             email,
+            preferred_username: address(Scope::Profile),
         })
     }
 
@@ -426,6 +427,9 @@ impl Identity {
                 if new.scopes.has(Scope::Email) {
                     claims["email"] = json!(*standing.address);
                     claims["email_verified"] = json!(true);
+                }
+                if new.scopes.has(Scope::Profile) {
+                    claims["preferred_username"] = json!(*standing.address);
                 }
                 if let Some(time) = new.auth_time {
                     claims["auth_time"] = json!(time.div_euclid(1000));

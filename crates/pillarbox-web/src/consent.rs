@@ -232,7 +232,10 @@ pub(crate) fn in_words(scopes: Scopes, offline: bool) -> Vec<&'static str> {
     for (scope, line) in [
         (Scope::OpenId, "Know that it is you who signs in"),
         (Scope::Email, "See your mail address"),
-        (Scope::Profile, "See your name"),
+        (
+            Scope::Profile,
+            "See the name you sign in with, your mail address",
+        ),
     ] {
         if scopes.has(scope) {
             lines.push(line);

@@ -348,6 +348,10 @@ async fn discovery_names_what_is_there() {
         members["authorization_response_iss_parameter_supported"],
         true
     );
+    // The first would be true if nothing was said (OpenID Connect Discovery §3).
+    for name in ["request_uri", "request", "claims"] {
+        assert_eq!(members[format!("{name}_parameter_supported")], false);
+    }
     let bad = IdentityConfig::new("https://localhost/", "localhost");
     assert!(
         Identity::open(house.store.clone(), bad, counting_random(), NOW)

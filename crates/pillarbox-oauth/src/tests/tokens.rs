@@ -558,3 +558,27 @@ async fn grants_are_bounded_oldest_first() {
     assert_eq!(gone.cause, "the token's grant does not exist any more");
     assert_eq!(house.identity.grants(&house.ada).await.unwrap().len(), 100);
 }
+
+#[tokio::test]
+async fn what_profile_tells_is_what_the_person_signs_in_with() {
+    let house = House::new().await;
+    let metadata = house.identity.metadata();
+    assert!(metadata.claims_supported.contains(&"preferred_username"));
+    for (scope, name) in [("openid", None), ("openid profile", Some(ADA))] {
+        let person = house.ada_signed_in().await;
+        let asked = asked(&house, &[("scope", scope)]).await;
+        let answer = redeem(&house, &asked, &person, NOW).await.unwrap();
+        assert_eq!(answer.scope, scope);
+        let info = house
+            .identity
+            .userinfo(answer.access_token.expose(), NOW)
+            .await
+            .unwrap();
+        assert_eq!(info.preferred_username.as_deref(), name);
+        assert_eq!(info.email, None, "that is another scope");
+        let id = answer.id_token.unwrap();
+        let claims = BASE64.decode(id.expose().split('.').nth(1).unwrap());
+        let claims: Value = serde_json::from_slice(&claims.unwrap()).unwrap();
+        assert_eq!(claims["preferred_username"].as_str(), name);
+    }
+}
