@@ -107,7 +107,7 @@ fn watched() -> Vec<(String, String)> {
         let floor = path.iter().next().and_then(|floor| floor.to_str());
         let is_test = path
             .iter()
-            .any(|part| part == "tests" || part == "tests.rs");
+            .any(|part| part == "tests" || part == "tests.rs" || part == "fuzz.rs");
         floor.is_some_and(|floor| FLOORS.contains(&floor)) && !is_test && !path.ends_with("look.rs")
     });
     watched

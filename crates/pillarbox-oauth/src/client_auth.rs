@@ -130,7 +130,12 @@ impl Identity {
     }
 
     /// RFC 7523 §2.2 and §3: `iss` and `sub` are the client, the audience is us and nobody else, and it is good once.
-    pub(crate) fn by_assertion(&self, text: &str, params: &Params<'_>, now: Millis) -> Result<Arc<Client>> {
+    pub(crate) fn by_assertion(
+        &self,
+        text: &str,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<Arc<Client>> {
         let refuse = |text: &str| TokenError::new(ErrorCode::InvalidClient, text);
         if params.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             let text = format!("client_assertion_type must be {ASSERTION_TYPE}.");

@@ -349,7 +349,12 @@ impl Provider {
     }
 
     /// Everything OpenID Connect Core §3.1.3.7 wants checked.
-    pub(super) async fn open_id_token(&self, token: &str, nonce: &str, now: Millis) -> Done<Claims> {
+    pub(super) async fn open_id_token(
+        &self,
+        token: &str,
+        nonce: &str,
+        now: Millis,
+    ) -> Done<Claims> {
         let config = &self.config;
         let jwt = Jwt::read(token).ok_or_else(|| No::refused("the id token is no signed JWT"))?;
         if !jwt.may_be_id_token() {
