@@ -4,7 +4,7 @@
 //!
 //! Deliberately absent: Google's HTTP 428 and 403 (wire §7.4), and its refusal to let devices read mail.
 
-use crate::attempts::Guess;
+use crate::attempts::{Guess, network};
 use crate::authorize::Params;
 use crate::client::{Client, ClientKind};
 use crate::grants::{add_grant, after};
@@ -34,7 +34,7 @@ const SLOW_DOWN_S: u64 = 5;
 const EARLY_MS: Millis = 500;
 /// Most codes on their way: so one guess hits one with a chance of 1 in 12,800,000.
 const CODES_MAX: usize = 2_000;
-/// Most codes on their way that one address asked for.
+/// Most codes on their way that one network asked for: an address, or a /64 of IPv6.
 const CODES_OF_A_PEER_MAX: usize = 50;
 /// Wrong codes typed by everybody together within [`GUESSES_MS`]; beyond it everybody waits (RFC 8628 §5.1).
 const GUESSES_MAX: u32 = 300;
@@ -178,7 +178,7 @@ impl Identity {
             hash: opaque::hash(device_code.expose()),
             client: client.id.to_string(),
             scope: scopes.to_string(),
-            peer: self.peer.map(|peer| peer.to_canonical().to_string()),
+            peer: self.peer.map(|peer| network(peer).to_string()),
             ends: now.saturating_add(LIFE_MS),
             state: DeviceState::Waiting,
         };

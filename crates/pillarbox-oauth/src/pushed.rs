@@ -1,7 +1,9 @@
 //! Pushed authorization requests (RFC 9126): the client sends its request here first, proves itself if it can, and the browser
 //! carries nothing but a reference. What was pushed is checked at once, and once more when the browser comes with it.
 
+use crate::attempts::network;
 use crate::authorize::Params;
+use crate::client::Client;
 use crate::client_auth::is_proof;
 use crate::rows::{self, Kind, PushedRow};
 use crate::server::{BasicAuth, ErrorCode, TokenError};
@@ -11,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{Account, AccountId, Millis, Rows};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The system account of requests on their way.
 const ACCOUNT: &str = "oauth/pushed";
@@ -19,7 +22,9 @@ pub(crate) const REFERENCE: &str = "urn:ietf:params:oauth:request_uri:";
 /// Life of a reference, in milliseconds: signing in with a second factor fits in; the most that RFC 9126 §2.2 names.
 const LIFE_MS: Millis = 10 * 60 * 1000;
 /// Most requests on their way.
-const PUSHED_MAX: usize = 500;
+const PUSHED_MAX: usize = 1_000;
+/// Most of one client that an administrator knows and that proved itself; for all others, of one network.
+const OF_ONE_MAX: usize = 200;
 /// Most parameters of one, and their longest sum in bytes.
 const PARAMS_MAX: usize = 32;
 const PARAMS_BYTES_MAX: usize = 8 * 1024;
@@ -90,33 +95,33 @@ impl Identity {
         let text = opaque::random_text(&self.inner.random, 24);
         let row = PushedRow {
             client: client.id.to_string(),
+            whose: self.whose(&client),
             params: kept,
             ends: now.saturating_add(LIFE_MS),
         };
+        let of_one = match self.inner.config.slow_down {
+            true => OF_ONE_MAX,
+            false => PUSHED_MAX,
+        };
         let (key, all) = (key_of(&text), Kind::Pushed.all());
         let add = move |rows: &mut Rows| {
-            let mut others = 0;
-            for (key, value) in rows.scan(&Kind::Pushed.all()) {
-                match rows::decode::<PushedRow>(&value)?.ends <= now {
-                    true => rows.delete(&key),
-                    false => others += 1,
-                }
-            }
-            if others >= PUSHED_MAX {
-                return Err(IdentityError::TooMany("pushed requests"));
-            }
+            make_room(rows, &row.whose, of_one, now)?;
             rows::write(rows, &key, &row)
         };
-        match self.pushed().update(&[&all], add).await {
-            Ok(()) => Ok(PushedResponse {
-                request_uri: format!("{REFERENCE}{text}"),
-                expires_in: LIFE_MS / 1000,
-            }),
-            Err(IdentityError::TooMany(_)) => Err(TokenError::new(
-                ErrorCode::TemporarilyUnavailable,
-                "Too many requests are on their way. Try again later.",
-            )),
-            Err(fault) => Err(fault.into()),
+        self.pushed().update(&[&all], add).await?;
+        Ok(PushedResponse {
+            request_uri: format!("{REFERENCE}{text}"),
+            expires_in: LIFE_MS / 1000,
+        })
+    }
+
+    /// Whose share of the room a request takes. Anybody can use the name of a program without a secret, and anybody may
+    /// register one with a secret, so only a name that proves something has a share of its own.
+    fn whose(&self, client: &Client) -> String {
+        match (client.is_confidential() && client.is_vetted(), self.peer) {
+            (true, _) => format!("client {}", client.id),
+            (false, Some(peer)) => format!("network {}", network(peer)),
+            (false, None) => "network".into(),
         }
     }
 
@@ -150,6 +155,31 @@ impl Identity {
     fn pushed(&self) -> Account {
         self.inner.store.account(&AccountId(ACCOUNT.into()))
     }
+}
+
+/// Room for one more: nobody is refused. Those that ended go; then the oldest of whoever has a full share, or, if there are too
+/// many in all, the most.
+fn make_room(rows: &mut Rows, whose: &str, of_one: usize, now: Millis) -> Done<()> {
+    let (mut count, mut shares) = (0, BTreeMap::<String, Vec<(Millis, Vec<u8>)>>::new());
+    for (key, value) in rows.scan(&Kind::Pushed.all()) {
+        let row: PushedRow = rows::decode(&value)?;
+        if row.ends <= now {
+            rows.delete(&key);
+            continue;
+        }
+        count += 1;
+        shares
+            .entry(row.whose)
+            .or_default()
+            .push((row.ends, key.to_vec()));
+    }
+    let own = shares.get(whose).filter(|own| own.len() >= of_one);
+    let greediest = || shares.values().max_by_key(|share| share.len());
+    let from = own.or_else(|| greediest().filter(|_| count >= PUSHED_MAX));
+    if let Some((_, oldest)) = from.and_then(|share| share.iter().min()) {
+        rows.delete(oldest);
+    }
+    Ok(())
 }
 
 fn key_of(text: &str) -> Vec<u8> {

@@ -326,7 +326,7 @@ pub(crate) struct DeviceRow {
     pub hash: [u8; 32],
     pub client: String,
     pub scope: String,
-    /// The address it came from.
+    /// The network it came from.
     pub peer: Option<String>,
     pub ends: Millis,
     pub state: DeviceState,
@@ -409,6 +409,9 @@ pub(crate) struct SecretRow {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct PushedRow {
     pub client: String,
+    /// Among whose it counts.
+    #[serde(default)]
+    pub whose: String,
     pub params: Vec<(String, String)>,
     pub ends: Millis,
 }

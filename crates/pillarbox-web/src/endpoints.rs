@@ -1,12 +1,12 @@
 //! Endpoints for programs: plain form posts, no cookies, no redirects, JSON with its length (wire §7).
 
-use crate::{App, form};
-use axum::Json;
+use crate::{App, Peer, form};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, Secret, TokenError};
@@ -71,6 +71,7 @@ pub(crate) async fn introspect(
 /// Pushed authorization requests (RFC 9126 §2).
 pub(crate) async fn push(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -78,6 +79,10 @@ pub(crate) async fn push(
     let answer = async {
         let (basic, params) = read(&headers, &body)?;
         let identity = proven(&app, &headers, "POST", uri.path())?;
+        let identity = match peer {
+            Some(Extension(Peer(peer))) => identity.from_peer(peer),
+            None => identity,
+        };
         identity.push_request(basic, &params, app.now()).await
     };
     match answer.await {

@@ -291,6 +291,15 @@ async fn guesses_and_floods_are_bounded() {
     let more = guesser.device_code(None, &form, NOW).await.unwrap_err();
     assert_eq!(more.code.name(), "temporarily_unavailable");
     assert!(other.device_code(None, &form, NOW).await.is_ok());
+    // A household has many addresses of IPv6, and one share.
+    let at = |number: u16| {
+        let address = format!("2001:db8::{number:x}").parse().unwrap();
+        house.identity.from_peer(address)
+    };
+    for number in 0..50 {
+        at(number).device_code(None, &form, NOW).await.unwrap();
+    }
+    assert!(at(50).device_code(None, &form, NOW).await.is_err());
     assert!(
         guesser
             .device_code(None, &form, NOW + 15 * MINUTE)

@@ -396,27 +396,99 @@ async fn a_request_is_pushed_first() {
     assert!(kept("web") && !kept("client_secret"));
 }
 
-#[tokio::test]
-async fn pushed_requests_are_bounded() {
-    let house = House::new().await;
-    for _ in 0..500 {
-        house
-            .identity
-            .push_request(None, &request(&[]), NOW)
-            .await
-            .unwrap();
+/// Pushes so many requests; their references.
+async fn push(
+    identity: &Identity,
+    form: &[(String, String)],
+    many: usize,
+    now: Millis,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    for _ in 0..many {
+        let pushed = identity.push_request(None, form, now).await.unwrap();
+        all.push(pushed.request_uri);
     }
-    assert_eq!(
-        code(house.identity.push_request(None, &request(&[]), NOW).await),
-        "temporarily_unavailable"
-    );
+    all
+}
+
+#[tokio::test]
+async fn floods_of_pushed_requests_push_out_their_own() {
+    let house = House::with(IdentityConfig {
+        slow_down: true,
+        ..config()
+    })
+    .await;
+    let from = |peer: &str| house.identity.from_peer(peer.parse().unwrap());
+    let public = request(&[]);
+    let secret = request(&[("client_id", "web"), ("client_secret", "pillarbox")]);
+    let waits = async |id: &str, uri: &str| {
+        let carried = params(&[("client_id", id), ("request_uri", uri)]);
+        let found = house
+            .identity
+            .authorization_request(&carried, NOW + 9)
+            .await;
+        found.is_ok()
+    };
+    let honest = push(&from("192.0.2.1"), &public, 1, NOW).await.remove(0);
+    let web = push(&from("198.51.100.1"), &secret, 1, NOW).await.remove(0);
+    // One household, from many addresses, by the name of a program without a secret.
+    let mut flood = Vec::new();
+    for number in 0..220_u16 {
+        let flooder = from(&format!("2001:db8::{number:x}"));
+        flood.extend(push(&flooder, &public, 1, NOW + Millis::from(number >= 20)).await);
+    }
+    assert!(waits("desktop", &honest).await && waits("web", &web).await);
+    assert!(!waits("desktop", &flood[19]).await && waits("desktop", &flood[20]).await);
+    // Many networks: the room ends, and those that take the most make it. Nobody is refused.
+    for network in 0..5 {
+        let flooder = from(&format!("203.0.113.{network}"));
+        push(&flooder, &public, 170, NOW + 2).await;
+    }
+    let late = push(&from("198.51.100.1"), &secret, 1, NOW + 3)
+        .await
+        .remove(0);
     assert!(
+        waits("desktop", &honest).await && waits("web", &web).await && waits("web", &late).await
+    );
+    let rows = house.store.account(&AccountId("oauth/pushed".into()));
+    assert_eq!(rows.scan(b"", 10_000).await.unwrap().len(), 1_000);
+    // What ended makes room first.
+    push(&from("192.0.2.1"), &public, 1, NOW + 11 * MINUTE).await;
+    assert_eq!(rows.scan(b"", 10_000).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_proves_itself_has_a_share_of_its_own() {
+    let house = House::with(IdentityConfig {
+        slow_down: true,
+        ..config()
+    })
+    .await;
+    let secret = request(&[("client_id", "web"), ("client_secret", "pillarbox")]);
+    let identity = house.identity.from_peer([192, 0, 2, 1].into());
+    let first = push(&identity, &secret, 1, NOW).await.remove(0);
+    push(&identity, &request(&[]), 210, NOW).await;
+    let find = async || {
+        let carried = params(&[("client_id", "web"), ("request_uri", &first)]);
         house
             .identity
-            .push_request(None, &request(&[]), NOW + 10 * MINUTE)
+            .authorization_request(&carried, NOW)
             .await
             .is_ok()
-    );
+    };
+    assert!(find().await);
+    push(&identity, &secret, 200, NOW + 1).await;
+    assert!(!find().await);
+}
+
+#[tokio::test]
+async fn a_development_server_has_room_for_suites_of_tests() {
+    let house = House::new().await;
+    let identity = house.identity.from_peer([127, 0, 0, 1].into());
+    let first = push(&identity, &request(&[]), 1, NOW).await.remove(0);
+    push(&identity, &request(&[]), 300, NOW + 1).await;
+    let carried = params(&[("client_id", "desktop"), ("request_uri", &first)]);
+    assert!(identity.authorization_request(&carried, NOW).await.is_ok());
 }
 
 #[tokio::test]
