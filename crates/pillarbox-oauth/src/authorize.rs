@@ -4,7 +4,7 @@ use crate::client::{Client, ClientKind, Status};
 use crate::hint::Hinted;
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
-use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt};
+use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt, TokenError};
 use crate::{Act, Deed, Identity, IdentityError, Principal, Result, Scope, Scopes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -131,9 +131,9 @@ impl Identity {
         };
         // From here on client and address are known good, and the program learns what is wrong (RFC 6749 §4.1.2.1).
         check_wishes(request.clone(), &params)
-            .and_then(|checked| match self.unknown_resource(&params) {
-                None => Ok(checked),
-                Some(text) => Err((ErrorCode::InvalidTarget, text)),
+            .and_then(|checked| match self.check_resource(&params) {
+                Ok(()) => Ok(checked),
+                Err(error) => Err((error.code, error.description)),
             })
             .map_err(|(code, description)| self.refuse(&request, code, &description))
     }
@@ -147,11 +147,11 @@ impl Identity {
         Ok(Some(Hinted::read(&keys, token, issuer, &client.id)))
     }
 
-    /// A resource (RFC 8707 §2) that this server gives no tokens for: there are its mail host, and the issuer.
-    pub(crate) fn unknown_resource(&self, params: &Params<'_>) -> Option<String> {
+    /// Refuses a resource (RFC 8707 §2) that the tokens asked for are not good at: they are for the mail host, by whatever name
+    /// of it, or the issuer.
+    pub(crate) fn check_resource(&self, params: &Params<'_>) -> Result<(), TokenError> {
         let config = &self.inner.config;
-        let known = |resource: &str| {
-            let resource = resource.trim_end_matches('/');
+        check_resources(params, |resource| {
             let host = resource.split_once("://").filter(|(scheme, _)| {
                 matches!(
                     *scheme,
@@ -159,9 +159,13 @@ impl Identity {
                 )
             });
             resource == config.issuer || host.is_some_and(|(_, host)| host == config.host)
-        };
-        let unknown = params.all("resource").find(|resource| !known(resource));
-        unknown.map(|resource| format!("resource {resource:?} is not here"))
+        })
+    }
+
+    /// The same for tokens for administration: they are for the issuer, or their audience by its name.
+    pub(crate) fn check_administrated(&self, params: &Params<'_>) -> Result<(), TokenError> {
+        let own = [&self.inner.config.issuer, &self.administration_audience()];
+        check_resources(params, |resource| own.iter().any(|own| *own == resource))
     }
 
     /// An error that goes back to the client.
@@ -307,6 +311,19 @@ impl Identity {
             query.append_pair("iss", &self.inner.config.issuer);
         }
         address.into()
+    }
+}
+
+fn check_resources(params: &Params<'_>, known: impl Fn(&str) -> bool) -> Result<(), TokenError> {
+    match params
+        .all("resource")
+        .find(|resource| !known(resource.trim_end_matches('/')))
+    {
+        None => Ok(()),
+        Some(other) => {
+            let text = format!("resource {other:?} is not here");
+            Err(TokenError::new(ErrorCode::InvalidTarget, text))
+        }
     }
 }
 

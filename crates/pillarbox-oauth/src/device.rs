@@ -167,6 +167,7 @@ impl Identity {
         let params = checked(params)?;
         let client = self.authenticate(basic, &params, now).await?;
         check_kind(&client)?;
+        self.check_resource(&params)?;
         let scopes = read_scopes(params.get("scope").unwrap_or_default())?;
         if !client.may_ask_for(scopes) {
             let text = "The program registered for less than this scope.";

@@ -258,7 +258,7 @@ impl Identity {
         }
     }
 
-    fn administration_audience(&self) -> String {
+    pub(crate) fn administration_audience(&self) -> String {
         format!("{}/admin", self.inner.config.issuer)
     }
 }

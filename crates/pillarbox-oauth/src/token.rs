@@ -99,11 +99,13 @@ impl Identity {
             if client_auth::proves_itself(basic.as_ref(), &params) {
                 self.authenticate(basic, &params, now).await?;
             }
+            self.check_resource(&params)?;
             return self.redeem_assertion(&params, now).await;
         }
         let client = self.authenticate(basic, &params, now).await?;
-        if let Some(text) = self.unknown_resource(&params) {
-            return Err(TokenError::new(ErrorCode::InvalidTarget, text));
+        match grant_type {
+            Some(GrantType::ClientCredentials) => self.check_administrated(&params)?,
+            _ => self.check_resource(&params)?,
         }
         match grant_type {
             Some(GrantType::AuthorizationCode) => self.redeem_code(&client, &params, now).await,

@@ -172,12 +172,28 @@ async fn other_grants_and_other_resources() {
             "{grant}"
         );
     }
-    for grant in [CODE, REFRESH, DEVICE] {
+    for grant in [CODE, REFRESH, DEVICE, BEARER] {
         let pairs = [
             ("grant_type", grant),
             ("client_id", "desktop"),
             ("resource", "https://other.example"),
         ];
         assert_eq!(answer(&house, &pairs).await, "invalid_target", "{grant}");
+    }
+    let (id, secret) = robot(&house, Scopes::default().with(Scope::Admin)).await;
+    for (resource, error) in [
+        ("https://localhost:1443", "ok"),
+        ("https://localhost:1443/admin", "ok"),
+        // What is given opens no mailbox.
+        ("imaps://localhost", "invalid_target"),
+        ("https://other.example/admin", "invalid_target"),
+    ] {
+        let pairs = [
+            ("grant_type", CREDENTIALS),
+            ("client_id", &*id),
+            ("client_secret", &*secret),
+            ("resource", resource),
+        ];
+        assert_eq!(answer(&house, &pairs).await, error, "{resource}");
     }
 }

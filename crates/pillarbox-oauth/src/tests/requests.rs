@@ -524,7 +524,18 @@ async fn resources_are_this_server() {
             "invalid_target"
         };
         assert_eq!(code(house.identity.token(None, &form, NOW).await), error);
+        let form = params(&[
+            ("client_id", "tv"),
+            ("scope", "mail"),
+            ("resource", resource),
+        ]);
+        let begun = house.identity.device_code(None, &form, NOW).await;
+        let error = begun.err().map(|error| error.code.name());
+        assert_eq!(error, (!good).then_some("invalid_target"), "{resource}");
     }
+    let wrong = request(&[("resource", "https://calendar.example")]);
+    let pushed = house.identity.push_request(None, &wrong, NOW).await;
+    assert_eq!(code(pushed), "invalid_target");
 }
 
 #[tokio::test]
