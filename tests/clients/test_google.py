@@ -1,8 +1,10 @@
 """Google's own Python libraries against our issuer, with nothing but other addresses: a service account that acts for a mailbox
 (google-auth), and an installed program with browser, refresh and consent (google-auth-oauthlib)."""
+import base64
 import html.parser
 import imaplib
 import json
+import poplib
 import urllib.parse
 
 import google.auth.exceptions
@@ -52,6 +54,33 @@ def test_a_service_account_reads_a_mailbox(server, person, transport, key_file):
     credentials = service_account(key_file, person.address)
     credentials.refresh(transport)
     assert credentials.valid and signs_in(server, person.address, credentials.token)
+
+
+def test_what_is_delegated_no_more_ends_at_once(server, person, transport, tmp_path):
+    """Sessions and tokens alike; those of what it may still do go on."""
+    file = tmp_path / "key.json"
+    file.write_text(server.run("app", "add", "Narrowed", "--service", "--delegate", "pillarbox:imap", "--delegate", "pillarbox:pop"))
+    tokens = {}
+    for scope in ("pillarbox:imap", "pillarbox:pop"):
+        credentials = service_account(file, person.address, scope)
+        credentials.refresh(transport)
+        tokens[scope] = credentials.token
+    sign = f"user={person.address}\1auth=Bearer {tokens['pillarbox:imap']}\1\1"
+    box = imaplib.IMAP4_SSL("localhost", server.port("imap"), ssl_context=server.tls())
+    box.authenticate("XOAUTH2", lambda _: sign.encode())
+
+    pop = poplib.POP3_SSL("localhost", server.port("pop"), context=server.tls())
+    sign = f"user={person.address}\1auth=Bearer {tokens['pillarbox:pop']}\1\1"
+    assert pop._shortcmd("AUTH XOAUTH2 " + base64.b64encode(sign.encode()).decode()).startswith(b"+OK")
+
+    server.run("app", "delegate", json.loads(file.read_text())["client_id"], "pillarbox:pop")
+    box.sock.settimeout(5)
+    assert box.readline().startswith(b"* BYE")
+    with pytest.raises(imaplib.IMAP4.error):
+        signs_in(server, person.address, tokens["pillarbox:imap"])
+    assert pop.noop().startswith(b"+OK"), "this one is still delegated"
+    pop.quit()
+    server.run("app", "remove", json.loads(file.read_text())["client_id"], "--yes")
 
 
 @pytest.mark.parametrize("change, error", [

@@ -266,7 +266,8 @@ impl Identity {
         self.change_client(id, approve).await
     }
 
-    /// Says anew what a service account may do in everybody's name. Less takes effect with the next token.
+    /// Says anew what a service account may do in everybody's name. What it may do no more ends at once: tokens of these scopes
+    /// open nothing from now on, and the sessions they opened are told.
     ///
     /// # Errors
     /// [`IdentityError::NoSuch`], [`IdentityError::Store`].
@@ -275,7 +276,10 @@ impl Identity {
             row.delegated = scopes.to_string();
             Ok(())
         })
-        .await
+        .await?;
+        self.know_clients().await?;
+        let _ = self.inner.ended_clients.send((id.into(), Some(scopes)));
+        Ok(())
     }
 
     /// Removes a client: its grants end for everybody, and the sessions they opened. How many grants there were.
@@ -298,7 +302,7 @@ impl Identity {
         self.record_change(Act::new(Deed::AppRemoved, now).app(name));
         self.know_clients().await?;
         // From here on none of its tokens opens anything, so sessions are told before thousands of rows are written.
-        let _ = self.inner.ended_clients.send(id.into());
+        let _ = self.inner.ended_clients.send((id.into(), None));
         let (mut ended, mut after) = (0, None::<String>);
         loop {
             let page = self

@@ -328,7 +328,7 @@ struct Inner {
     standings: standing::Standings,
     trail: activity::Trail,
     revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
-    ended_clients: broadcast::Sender<Arc<str>>,
+    ended_clients: broadcast::Sender<(Arc<str>, Option<Scopes>)>,
 }
 
 /// Revocations a receiver may be behind before it loses some.
@@ -417,9 +417,9 @@ impl Identity {
         self.inner.revocations.subscribe()
     }
 
-    /// Clients that are no longer registered, by their ids: what they were allowed has ended for everybody. Told after the
-    /// commit; whoever lags must look at all sessions anew.
-    pub fn ended_clients(&self) -> broadcast::Receiver<Arc<str>> {
+    /// Clients that are no longer registered, by their ids: what they were allowed has ended for everybody. With scopes: service
+    /// accounts that may do these and no more. Told after the commit; whoever lags must look at all sessions anew.
+    pub fn ended_clients(&self) -> broadcast::Receiver<(Arc<str>, Option<Scopes>)> {
         self.inner.ended_clients.subscribe()
     }
 

@@ -1,5 +1,6 @@
 //! What a passed check gives, and what a refused one says.
 
+use crate::Scopes;
 use pillarbox_store::mail::{AccountId, Millis, StoreError};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -101,6 +102,8 @@ pub(crate) struct Rights {
     pub sees_hidden: bool,
     /// The OAuth client, by its id.
     pub client: Option<Arc<str>>,
+    /// Of its token.
+    pub scopes: Scopes,
 }
 
 impl Principal {
@@ -123,6 +126,10 @@ impl Principal {
     /// The id of the OAuth client whose token it was.
     pub fn client(&self) -> Option<&Arc<str>> {
         self.rights.client.as_ref()
+    }
+    /// The scopes of that token.
+    pub fn scopes(&self) -> Scopes {
+        self.rights.scopes
     }
     /// Whether it may change anything. If not, IMAP opens mailboxes read-only and POP removes nothing.
     pub fn may_write(&self) -> bool {

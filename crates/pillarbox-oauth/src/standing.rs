@@ -6,7 +6,9 @@ use crate::principal::Rights;
 use crate::rows::{self, GrantRow, Kind};
 use crate::scope::{Access, Scope};
 use crate::words::ago;
-use crate::{Credential, Identity, Principal, Refusal, RefusalKind, Scopes, Service, access};
+use crate::{
+    ClientKind, Credential, Identity, Principal, Refusal, RefusalKind, Scopes, Service, access,
+};
 use pillarbox_store::mail::{AccountId, Millis, PopWindow, StoreError, Version};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -198,8 +200,22 @@ impl Identity {
         let standing = self.standing_or(&account, RefusalKind::NoMailbox).await?;
         self.grant_lives(&account, &standing, &claims.gid, now)
             .await?;
+        self.still_delegated(&claims)?;
         self.note_arrival(&claims.gid, token);
         Ok((claims, account, standing))
+    }
+
+    /// What was delegated to a service account when it signed may have been taken back since.
+    fn still_delegated(&self, claims: &access::Claims) -> Result<(), Refusal> {
+        let client = self.client(&claims.client_id);
+        let service = client.filter(|client| client.kind == ClientKind::Service);
+        match service {
+            Some(client) if !client.delegated.covers(Scopes::parse_known(&claims.scope)) => {
+                let text = "the administrator has taken back the delegation of this token's scope";
+                Err(Refusal::invalid(text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks a bearer token for `user` (compared without ASCII case; aliases are good). The principal's authority ends
@@ -263,6 +279,7 @@ impl Identity {
                 read_only: access == Access::Read,
                 sees_hidden: service == Service::Imap && scopes.has(Scope::ImapAdmin),
                 client: Some(claims.client_id.as_str().into()),
+                scopes,
                 ..Rights::default()
             },
         })

@@ -4,7 +4,7 @@
 //! password or account looks here, so it reaches a client in the middle of IDLE. In memory, one node.
 
 use crate::conversation::News;
-use pillarbox_oauth::{Credential, Principal};
+use pillarbox_oauth::{Credential, Principal, Scopes};
 use pillarbox_store::mail::{AccountId, Millis, Version};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
@@ -60,6 +60,8 @@ pub enum Which {
     Tokens,
     /// The sessions that one OAuth client opened, whoever's they are.
     Client(Arc<str>),
+    /// Those of them that an access token with more than these scopes opened.
+    Beyond(Arc<str>, Scopes),
     /// The session with this token (the one shown in greetings and the log).
     Session(String),
     /// Every session that is signed in.
@@ -72,6 +74,9 @@ impl Which {
             (Self::Session(token), _) => session.token == *token,
             (Self::SignedIn, signed_in) => signed_in.is_some(),
             (Self::Client(client), Some((who, _))) => who.client() == Some(client),
+            (Self::Beyond(client, left), Some((who, _))) => {
+                who.client() == Some(client) && !left.covers(who.scopes())
+            }
             (Self::Account(id), Some((who, _))) => who.account() == id,
             (Self::Tokens, Some((who, _))) => {
                 matches!(who.credential(), Credential::Grant { .. })
@@ -174,7 +179,7 @@ impl Indexes {
                 let whole = (account.clone(), credential.whole());
                 self.credential.get(&whole)
             }
-            Which::Client(client) => self.client.get(client),
+            Which::Client(client) | Which::Beyond(client, _) => self.client.get(client),
             Which::SignedIn | Which::Tokens => return None,
         })
     }

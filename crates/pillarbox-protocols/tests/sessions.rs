@@ -3,7 +3,7 @@
 
 mod player;
 
-use pillarbox_oauth::{Mint, Principal, Service};
+use pillarbox_oauth::{MAIL_SCOPE, Mint, Principal, Scopes, Service};
 use pillarbox_protocols::sessions::{End, Protocol, TooMany, Which};
 use player::World;
 
@@ -182,6 +182,13 @@ async fn a_revocation_among_ten_thousand_looks_at_its_own_sessions_only() {
     crowd.seats.retain(|seat| seat.ended().is_none());
     let left = crowd.seats.len();
     assert_eq!(crowd.end(&Which::Client("desktop".into())), (0, 0));
+    let mail = Scopes::parse_known(MAIL_SCOPE);
+    let enough = Which::Beyond("cli".into(), mail);
+    assert_eq!(
+        crowd.end(&enough),
+        (0, left as u64),
+        "they opened with these"
+    );
     assert_eq!(crowd.end(&Which::Client("cli".into())), (left, left as u64));
     crowd.seats.clear();
     for which in [
@@ -219,11 +226,18 @@ async fn one_grant_may_have_all_of_them() {
 async fn an_app_that_ends_while_its_token_is_checked_ends_the_session() {
     let world = World::new().await;
     let ada = principal(&world, "ada").await;
-    let mut seat = world.seat(Protocol::Imap, 1);
-    seat.checking();
-    world.registry.end(&Which::Client("cli".into()));
-    seat.sign_in(&ada, i64::MAX, None).unwrap();
-    assert_eq!(seat.ended(), Some(End::Revoked));
+    for (which, ended) in [
+        (Which::Client("cli".into()), true),
+        (Which::Beyond("cli".into(), Scopes::default()), true),
+        (Which::Beyond("cli".into(), ada.scopes()), false),
+    ] {
+        let mut seat = world.seat(Protocol::Imap, 1);
+        seat.checking();
+        world.registry.end(&which);
+        seat.sign_in(&ada, i64::MAX, None).unwrap();
+        assert_eq!(seat.ended(), ended.then_some(End::Revoked), "{which:?}");
+    }
+    let _seat = world.seat(Protocol::Imap, 1);
     assert_eq!(world.registry.session("t-1").unwrap().token, "t-1");
     assert!(world.registry.session("t-2").is_none());
 }

@@ -116,7 +116,9 @@ impl<'a> Frame<'a> {
             }
             "app-approved" => "People may use the program now.",
             "app-unregistered" => "The program is removed, and what people allowed it has ended.",
-            "app-delegated" => "The service account may do this from its next token on.",
+            "app-delegated" => {
+                "The service account may do this from its next token on. What it may do no more has ended."
+            }
             "label-hidden" => "Mail programs no longer see the label.",
             "label-shown" => "Mail programs see the label again.",
             "clock" => "The clock was moved.",

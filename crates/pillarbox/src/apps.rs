@@ -221,7 +221,9 @@ pub fn run(verb: AppVerb, server: &Where<'_>) -> Result<(), Failure> {
             ask(Ask::Delegate(id.clone(), scopes))?;
             tell(&match none {
                 true => format!("{id} may do nothing in other people's names any more."),
-                false => format!("{id} may do so in everybody's name from its next token on."),
+                false => format!(
+                    "{id} may do so in everybody's name from its next token on. What it may do no more has ended."
+                ),
             })
         }
         AppVerb::Remove { id, yes } => {

@@ -372,7 +372,10 @@ async fn end_revoked(house: Arc<House>) {
                 (account, None) => Which::Account(account),
                 (account, Some(credential)) => Which::Credential(account, credential),
             }),
-            client = clients.recv() => client.map(Which::Client),
+            client = clients.recv() => client.map(|(client, left)| match left {
+                None => Which::Client(client),
+                Some(left) => Which::Beyond(client, left),
+            }),
         };
         let which = match revoked {
             Ok(which) => which,

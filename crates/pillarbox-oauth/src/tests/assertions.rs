@@ -439,7 +439,7 @@ async fn hidden_labels_are_for_delegated_imap_only() {
             .name(),
         "invalid_scope"
     );
-    // Taking the delegation back ends the next request, not the past.
+    // Taking the delegation back ends what it gave.
     house
         .identity
         .delegate(&robot.id, Scopes::parse_known("mail"))
@@ -453,6 +453,53 @@ async fn hidden_labels_are_for_delegated_imap_only() {
     .await
     .unwrap_err();
     assert_eq!(told.code.name(), "unauthorized_client");
+}
+
+#[tokio::test]
+async fn what_is_delegated_no_more_ends_at_once() {
+    let house = House::new().await;
+    let robot = robot(&house, "pillarbox:imap pillarbox:smtp email").await;
+    let identity = &house.identity;
+    let token = async |scope: &str| {
+        let answer = ask(&house, &robot.sign(&json!({"scope": scope})), NOW).await;
+        answer.unwrap().access_token.expose().to_owned()
+    };
+    let (imap, smtp) = (
+        token("pillarbox:imap email").await,
+        token("pillarbox:smtp").await,
+    );
+    let opens = async |token: &str, service| identity.bearer(ADA, token, service, NOW).await;
+    let read = opens(&imap, Service::Imap).await.unwrap();
+    assert_eq!(read.scopes(), Scopes::parse_known("pillarbox:imap email"));
+    assert!(opens(&smtp, Service::Submission).await.is_ok());
+    assert!(identity.userinfo(&imap, NOW).await.is_ok());
+    let mut told = identity.ended_clients();
+    let left = Scopes::parse_known("pillarbox:smtp email");
+    identity.delegate(&robot.id, left).await.unwrap();
+    assert_eq!(
+        told.try_recv().unwrap(),
+        (robot.id.as_str().into(), Some(left))
+    );
+    let refused = opens(&imap, Service::Imap).await.unwrap_err();
+    assert!(refused.cause.contains("taken back"), "{}", refused.cause);
+    let refused = identity.userinfo(&imap, NOW).await.unwrap_err();
+    assert_eq!(refused.code.name(), "invalid_token");
+    let web = crate::BasicAuth {
+        id: "web".into(),
+        secret: crate::Secret::new("pillarbox"),
+    };
+    let form = params(&[("token", &imap)]);
+    assert!(
+        !identity
+            .introspect(Some(web), &form, NOW)
+            .await
+            .unwrap()
+            .active
+    );
+    assert!(
+        opens(&smtp, Service::Submission).await.is_ok(),
+        "that one is still delegated"
+    );
 }
 
 #[tokio::test]

@@ -311,7 +311,7 @@ async fn with_a_client_its_grants_end() {
         house.identity.remove_client(&client.id, NOW).await.unwrap(),
         1
     );
-    assert_eq!(clients.try_recv().unwrap(), client.id);
+    assert_eq!(clients.try_recv().unwrap(), (Arc::clone(&client.id), None));
     assert!(told.try_recv().is_err());
     assert!(
         house
