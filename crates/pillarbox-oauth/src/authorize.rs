@@ -5,7 +5,8 @@ use crate::hint::Hinted;
 use crate::opaque::{self, Kind as Text};
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt, TokenError};
-use crate::{Act, Deed, Identity, IdentityError, Principal, Result, Scope, Scopes};
+use crate::token::{OFFLINE_ACCESS, read_scopes};
+use crate::{Act, Deed, Identity, IdentityError, Principal, Result, Scopes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{Millis, Rows};
@@ -382,26 +383,9 @@ fn check_wishes(
         Some("offline") => true,
         Some(_) => return Err(invalid("access_type is online or offline")),
     };
-    for word in params
-        .get("scope")
-        .unwrap_or_default()
-        .split(' ')
-        .filter(|word| !word.is_empty())
-    {
-        match Scope::parse_of_people(word) {
-            Some(scope) => request.scopes = request.scopes.with(scope),
-            None if word == "offline_access" => offline = true,
-            None => {
-                return Err((
-                    ErrorCode::InvalidScope,
-                    format!("scope {word:?} is not known"),
-                ));
-            }
-        }
-    }
-    if request.scopes.is_empty() {
-        return Err((ErrorCode::InvalidScope, "scope is missing".into()));
-    }
+    let scope = params.get("scope").unwrap_or_default();
+    request.scopes = read_scopes(scope).map_err(|error| (error.code, error.description))?;
+    offline |= scope.split(' ').any(|word| word == OFFLINE_ACCESS);
     if !request.client.may_ask_for(request.scopes) {
         let text = "the program registered for less than this scope";
         return Err((ErrorCode::InvalidScope, text.into()));

@@ -93,11 +93,6 @@ impl Scope {
             _ => return None,
         })
     }
-
-    /// Reads one word that a person can grant.
-    pub fn parse_of_people(word: &str) -> Option<Self> {
-        Self::parse(word).filter(|scope| Self::OF_PEOPLE.contains(scope))
-    }
 }
 
 /// How far a scope opens a service.
@@ -217,7 +212,6 @@ mod tests {
         for scope in Scope::ALL {
             assert_eq!(Scope::parse(scope.name()), Some(scope));
             let of_people = !matches!(scope, Scope::ImapAdmin | Scope::Admin);
-            assert_eq!(Scope::parse_of_people(scope.name()).is_some(), of_people);
             assert_eq!(Scope::OF_PEOPLE.contains(&scope), of_people);
         }
     }

@@ -509,23 +509,33 @@ pub(crate) fn check_verifier(
     }
 }
 
-/// Scopes that a person can grant.
+/// Word that asks to go on without the person (OpenID Connect Core §11); no scope of its own.
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
+
+/// Scopes that a person can grant. Words that nobody here knows are passed over (OpenID Connect Core §3.1.2.1); the answer
+/// says what was granted (RFC 6749 §3.3). Not so a scope that is no person's to give, nor a list with nothing that is known.
 pub(crate) fn read_scopes(text: &str) -> Result<Scopes> {
-    read_with(text, Scope::parse_of_people)
-}
-
-/// Any scopes.
-pub(crate) fn read_any_scopes(text: &str) -> Result<Scopes> {
-    read_with(text, Scope::parse)
-}
-
-fn read_with(text: &str, read: fn(&str) -> Option<Scope>) -> Result<Scopes> {
+    let refused = |text: String| Err(TokenError::new(ErrorCode::InvalidScope, text));
     let mut scopes = Scopes::default();
-    for word in text
-        .split(' ')
-        .filter(|word| !word.is_empty() && *word != "offline_access")
-    {
-        let scope = read(word).ok_or_else(|| {
+    for word in words(text) {
+        match Scope::parse(word) {
+            Some(scope) if Scope::OF_PEOPLE.contains(&scope) => scopes = scopes.with(scope),
+            Some(_) => return refused(format!("scope {word:?} is no person's to give")),
+            None => {}
+        }
+    }
+    match words(text).next() {
+        None => refused("scope is empty".into()),
+        Some(word) if scopes.is_empty() => refused(format!("scope {word:?} is not known")),
+        Some(_) => Ok(scopes),
+    }
+}
+
+/// Any scopes, each of them known: nobody looks at the answer of a service account.
+pub(crate) fn read_any_scopes(text: &str) -> Result<Scopes> {
+    let mut scopes = Scopes::default();
+    for word in words(text) {
+        let scope = Scope::parse(word).ok_or_else(|| {
             TokenError::new(
                 ErrorCode::InvalidScope,
                 format!("scope {word:?} is not known"),
@@ -537,4 +547,9 @@ fn read_with(text: &str, read: fn(&str) -> Option<Scope>) -> Result<Scopes> {
         return Err(TokenError::new(ErrorCode::InvalidScope, "scope is empty"));
     }
     Ok(scopes)
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(' ')
+        .filter(|word| !word.is_empty() && *word != OFFLINE_ACCESS)
 }

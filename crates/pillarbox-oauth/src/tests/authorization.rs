@@ -128,8 +128,10 @@ async fn everything_else_goes_back_to_the_program() {
             "request_uri_not_supported",
         ),
         (("scope", ""), "invalid_scope"),
+        (("scope", "everything address"), "invalid_scope"),
+        (("scope", "offline_access"), "invalid_scope"),
         (
-            ("scope", "https://mail.google.com/ everything"),
+            ("scope", "https://mail.google.com/ pillarbox:admin"),
             "invalid_scope",
         ),
         (("access_type", "sometimes"), "invalid_request"),
@@ -170,6 +172,11 @@ async fn scopes_have_several_spellings() {
         ),
         ("https://www.googleapis.com/auth/userinfo.email", "email"),
         ("mail offline_access", "https://mail.google.com/"),
+        // What nobody knows is passed over (OpenID Connect Core §3.1.2.1).
+        (
+            "openid address phone https://www.googleapis.com/auth/drive",
+            "openid",
+        ),
     ] {
         assert_eq!(
             ask(&house, &[("scope", asked)])

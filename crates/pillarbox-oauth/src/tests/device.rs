@@ -221,6 +221,13 @@ async fn only_its_own_client_gets_the_tokens() {
         told(begin(&house, "tv", &[("scope", "everything")]).await),
         "invalid_scope"
     );
+    let admin = [("scope", "mail pillarbox:admin")];
+    assert_eq!(told(begin(&house, "tv", &admin).await), "invalid_scope");
+    assert!(
+        begin(&house, "tv", &[("scope", "mail phone")])
+            .await
+            .is_ok()
+    );
     assert_eq!(
         told(begin(&house, "tv", &[("scope", "")]).await),
         "invalid_scope"

@@ -446,6 +446,9 @@ async fn a_refresh_may_ask_for_less_never_for_more() {
         .unwrap();
     assert_eq!(less.scope, "openid");
     assert!(!opens(&house, &less.access_token).await);
+    let unknown = [secret, ("scope", "openid address")];
+    let less = refresh(&house, "web", &token, &unknown).await.unwrap();
+    assert_eq!(less.scope, "openid", "as when it was asked for");
     for scope in ["openid email", "everything"] {
         assert_eq!(
             name(refresh(&house, "web", &token, &[secret, ("scope", scope)]).await),
