@@ -96,13 +96,29 @@ pub(crate) async fn userinfo(
     method: Method,
     uri: Uri,
     headers: HeaderMap,
+    body: Bytes,
 ) -> Response {
     let line = headers
         .get(AUTHORIZATION)
         .and_then(|line| line.to_str().ok());
     let bearer = line.and_then(|line| credentials(line, "bearer"));
     let bound = line.and_then(|line| credentials(line, "dpop"));
-    let Some(token) = bearer.or(bound) else {
+    let posted = match method == Method::POST {
+        true => posted_token(&headers, &body),
+        false => None,
+    };
+    if let Some(posted) = &posted
+        && (headers.contains_key(AUTHORIZATION) || posted.len() > 1)
+    {
+        // RFC 6750 §2: one way in a request, and once (§3.1).
+        let error = TokenError {
+            code: ErrorCode::InvalidRequest,
+            description: "The access token is there twice.".into(),
+        };
+        return refuse(error, "Bearer");
+    }
+    let posted = posted.as_ref().and_then(|all| all.first());
+    let Some(token) = bearer.or(bound).or(posted.map(String::as_str)) else {
         // RFC 6750 §3.1: who sent nothing is told the schemes only.
         let metadata = app.web.identity.metadata();
         let algorithms = metadata.dpop_signing_alg_values_supported.join(" ");
@@ -124,6 +140,14 @@ pub(crate) async fn userinfo(
         Ok(info) => Json(info).into_response(),
         Err(error) => refuse(error, if bound.is_some() { "DPoP" } else { "Bearer" }),
     }
+}
+
+/// Access tokens in a form (RFC 6750 §2.2), as many as there are; None if there is none. An address is no place for one (§5.3).
+fn posted_token(headers: &HeaderMap, body: &[u8]) -> Option<Vec<String>> {
+    let form = is_form(headers).then(|| form::read(body))?;
+    let tokens = form.into_iter().filter(|(name, _)| name == "access_token");
+    let tokens: Vec<_> = tokens.map(|(_, token)| token).collect();
+    (!tokens.is_empty()).then_some(tokens)
 }
 
 pub(crate) async fn keys(State(app): State<App>) -> Response {
@@ -190,13 +214,17 @@ fn proven(
 
 pub(crate) type Request = (Option<BasicAuth>, form::Pairs);
 
-pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
+fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
+    if !is_form(headers) {
         let description = "The body must be application/x-www-form-urlencoded.".into();
         return Err(TokenError {
             code: ErrorCode::InvalidRequest,

@@ -211,3 +211,60 @@ async fn a_program_that_names_a_person_gets_no_other() {
     let page = browser.get(signed_in.header("location")).await;
     assert_eq!(page.status, StatusCode::OK, "Ada did");
 }
+
+#[tokio::test]
+async fn a_form_may_bring_the_token_to_userinfo_and_nowhere_else() {
+    let mut browser = Browser::new().await;
+    let ada = browser.store.account_of(ADA).await.unwrap().unwrap();
+    let mint = pillarbox_oauth::Mint {
+        scope: Some("openid email https://mail.google.com/".into()),
+        ..Default::default()
+    };
+    let minted = browser.identity.mint(&ada, mint, NOW).await.unwrap();
+    let token = minted.access_token.expose();
+    const INFO: &str = "/v1/userinfo";
+    let form = [("access_token", token)];
+    let answer = browser.post(INFO, &form).await;
+    assert_eq!(
+        (answer.status, &answer.json()["email"]),
+        (StatusCode::OK, &ADA.into())
+    );
+    let bearer = format!("Bearer {token}");
+    let header = [("authorization", &*bearer)];
+    let answer = browser.post_with(INFO, &[], &header).await;
+    assert_eq!(answer.status, StatusCode::OK, "as before");
+    let twice = [form[0], form[0]];
+    for answer in [
+        browser.post_with(INFO, &form, &header).await,
+        browser.post(INFO, &twice).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        assert_eq!(answer.json()["error"], "invalid_request");
+    }
+    let wrong = browser.post(INFO, &[("access_token", "x")]).await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED);
+    assert!(
+        wrong
+            .header("www-authenticate")
+            .starts_with("Bearer error=\"invalid_token\"")
+    );
+    // Not by the address, not with GET, not as anything but a form.
+    let address = format!("{INFO}?access_token={token}");
+    let json = Request::post(INFO)
+        .header(CONTENT_TYPE, "application/json")
+        .body(Body::from(form::print(&owned(&form))));
+    let body = Request::get(INFO)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(form::print(&owned(&form))));
+    for answer in [
+        browser.get(&address).await,
+        browser.post(&address, &[]).await,
+        browser.send(json.unwrap()).await,
+        browser.send(body.unwrap()).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+    let long = "x".repeat(70_000);
+    let long = browser.post(INFO, &[("access_token", &long)]).await;
+    assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
