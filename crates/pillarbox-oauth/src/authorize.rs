@@ -3,6 +3,7 @@
 use crate::client::{Client, ClientKind, Status};
 use crate::hint::Hinted;
 use crate::opaque::{self, Kind as Text};
+use crate::pushed::Pulled;
 use crate::rows::{self, CodeRow, GrantRow, Kind};
 use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt, TokenError};
 use crate::token::{OFFLINE_ACCESS, read_scopes};
@@ -75,8 +76,8 @@ impl Identity {
             page(ErrorCode::ServerError, "the server failed")
         })?;
         // What was pushed replaces all else (RFC 9126 §4); it was pushed as a whole, so it names a thing once.
-        if let Some(pushed) = &pushed {
-            params = Params(&pushed.params);
+        if let Pulled::Request { params: all, .. } = &pushed {
+            params = Params(all);
         }
         let id = params
             .get("client_id")
@@ -95,6 +96,14 @@ impl Identity {
             app: Some(Arc::clone(&client.name)),
             ..page(code, text)
         };
+        let gone = match &pushed {
+            Pulled::Nothing | Pulled::Request { .. } => None,
+            Pulled::Over => Some("it was answered already, or has waited for more than 10 minutes"),
+            Pulled::Anothers => Some("another program made it"),
+        };
+        if let Some(text) = gone {
+            return Err(page(ErrorCode::InvalidRequestUri, text));
+        }
         let refusal = match (client.kind, client.status) {
             (ClientKind::Device, _) => Some("this program signs in with a code on another device"),
             (ClientKind::Service, _) => Some("this program acts without a person"),
@@ -128,7 +137,10 @@ impl Identity {
             hinted,
             max_age: None,
             include_granted: false,
-            pushed: pushed.as_ref().map(|pushed| pushed.key.clone()),
+            pushed: match &pushed {
+                Pulled::Request { key, .. } => Some(key.clone()),
+                _ => None,
+            },
         };
         // From here on client and address are known good, and the program learns what is wrong (RFC 6749 §4.1.2.1).
         check_wishes(request.clone(), &params)

@@ -38,12 +38,21 @@ pub struct PushedResponse {
     pub expires_in: i64,
 }
 
-/// What waited behind a reference.
-pub(crate) struct Pulled {
-    /// Its row.
-    pub key: Vec<u8>,
-    /// Its parameters.
-    pub params: Vec<(String, String)>,
+/// What is behind a `request_uri`.
+pub(crate) enum Pulled {
+    /// It is no reference of ours, or there is none.
+    Nothing,
+    /// A request that waited.
+    Request {
+        /// Its row.
+        key: Vec<u8>,
+        /// Its parameters.
+        params: Vec<(String, String)>,
+    },
+    /// It was used, or it is older than its life: rows of both go.
+    Over,
+    /// Another program pushed it.
+    Anothers,
 }
 
 impl Identity {
@@ -125,21 +134,24 @@ impl Identity {
         }
     }
 
-    /// The parameters behind a reference, if the request names nothing else, and it is this client's and not over.
-    pub(crate) async fn pulled(&self, params: &Params<'_>, now: Millis) -> Done<Option<Pulled>> {
+    /// What is behind the reference that a request brings.
+    pub(crate) async fn pulled(&self, params: &Params<'_>, now: Millis) -> Done<Pulled> {
         let reference = params
             .get("request_uri")
             .and_then(|uri| uri.strip_prefix(REFERENCE));
-        let Some(text) = reference.filter(|text| text.len() <= 64) else {
-            return Ok(None);
+        let Some(text) = reference else {
+            return Ok(Pulled::Nothing);
         };
         let row = self.pushed().get(&key_of(text)).await?;
         let row: Option<PushedRow> = row.map(|row| rows::decode(&row)).transpose()?;
-        let own = |row: &PushedRow| params.get("client_id") == Some(&row.client) && row.ends > now;
-        Ok(row.filter(own).map(|row| Pulled {
-            key: key_of(text),
-            params: row.params,
-        }))
+        Ok(match row {
+            Some(row) if params.get("client_id") != Some(&row.client) => Pulled::Anothers,
+            Some(row) if row.ends > now => Pulled::Request {
+                key: key_of(text),
+                params: row.params,
+            },
+            Some(_) | None => Pulled::Over,
+        })
     }
 
     /// A request that was granted is over; until then a browser may load it again (RFC 9126 §4).

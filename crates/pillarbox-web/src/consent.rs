@@ -278,8 +278,14 @@ fn refused(app: &App, error: AuthorizationError) -> Response {
         .map_or_else(|| "The program".to_owned(), |name| format!("“{name}”"));
     let lead = format!("{name} sent you here with a request that this server cannot accept.");
     let reason = format!("The reason: {}.", error.description.trim_end_matches('.'));
-    let advice =
-        "Nothing was allowed. You can close this window; the program’s author can put this right.";
+    let advice = match error.code {
+        ErrorCode::InvalidRequestUri => {
+            "Start again from the program: it makes a new request. If you allowed this one already, you can close this window."
+        }
+        _ => {
+            "Nothing was allowed. You can close this window; the program’s author can put this right."
+        }
+    };
     let code = error.code.name();
     message(
         app,

@@ -337,20 +337,38 @@ async fn a_request_is_pushed_first() {
         Some("s"),
         "only what was pushed counts"
     );
-    for (id, uri, now) in [
-        ("web", &*pushed.request_uri, NOW),
-        ("desktop", "urn:ietf:params:oauth:request_uri:nothing", NOW),
-        ("desktop", &pushed.request_uri, NOW + 10 * MINUTE),
-        ("desktop", "https://evil.example/request", NOW),
+    let long = format!("urn:ietf:params:oauth:request_uri:{}", "x".repeat(5000));
+    for (id, uri, now, words) in [
+        ("web", &*pushed.request_uri, NOW, "another program"),
+        (
+            "desktop",
+            "urn:ietf:params:oauth:request_uri:nothing",
+            NOW,
+            "answered already",
+        ),
+        ("desktop", &*long, NOW, "answered already"),
+        (
+            "desktop",
+            &pushed.request_uri,
+            NOW + 10 * MINUTE,
+            "10 minutes",
+        ),
+        (
+            "desktop",
+            "https://evil.example/request",
+            NOW,
+            "redirect_uri is missing",
+        ),
     ] {
-        assert!(
-            house
-                .identity
-                .authorization_request(&carried(id, uri), now)
-                .await
-                .is_err(),
-            "{id} {uri}"
-        );
+        let error = house
+            .identity
+            .authorization_request(&carried(id, uri), now)
+            .await
+            .unwrap_err();
+        assert!(error.redirect.is_none() && error.app.is_some());
+        assert!(error.description.contains(words), "{error:?}");
+        let ours = !uri.starts_with("https:");
+        assert_eq!(error.code.name() == "invalid_request_uri", ours, "{uri}");
     }
     for (changes, error) in [
         (

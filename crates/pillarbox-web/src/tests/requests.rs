@@ -27,6 +27,17 @@ async fn a_pushed_request_goes_through_sign_in_and_consent() {
     let done = browser.post("/consent", &allow).await;
     assert_eq!(query(done.header("location"), "state"), "x y&z");
     assert!(!query(done.header("location"), "code").is_empty());
+    // Back in the browser's history.
+    let again = browser.get(&format!("{AUTH}?{carried}")).await;
+    assert_eq!(again.status, StatusCode::BAD_REQUEST);
+    for words in [
+        "Desktop program",
+        "answered already",
+        "Start again from the program",
+        "invalid_request_uri",
+    ] {
+        assert!(again.body.contains(words), "{words}: {}", again.body);
+    }
     let bad = browser.post("/par", &[("client_id", "desktop")]).await;
     assert_eq!(
         (bad.status.as_u16(), &bad.json()["error"]),
