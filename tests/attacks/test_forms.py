@@ -58,7 +58,7 @@ def test_a_refused_form_has_no_effect(server, victim, web_app, evil_app, headers
     fields = {name: form_field(consent.text, name) for name in ("then", "account")}
     tries = {
         "/signout": {}, "/account/app-passwords": {"name": "planted"}, "/account/app-passwords/revoke": {"id": form_field(page, "id")},
-        "/account/apps/remove": {"grant": form_field(browser.get("/account/apps").text, "grant")},
+        "/account/apps/remove": {"app": form_field(browser.get("/account/apps").text, "app")},
         "/account/sessions/end": {"session": session}, "/account/sessions/end-all": {},
         "/consent": {**fields, "answer": "allow"}, "/account/second-factor": {"do": "off", "code": "x"},
         "/signin": {"address": "bob@example.test", "password": "pillarbox"},
@@ -232,15 +232,20 @@ def test_a_session_cookie_is_no_token_and_a_token_no_cookie(server, victim):
 def test_other_peoples_ids_do_nothing(server, victim, web_app):
     mallory = Browser(server)
     mallory.sign_in(server.person("mallory"))
+    web_app.tokens(victim.browser)
     tokens, letters, box = web_app.tokens(victim.browser), victim.app_password, victim.imap()
+    apps = victim.browser.get("/account/apps").text
+    assert web_app.id in apps
     ids = {"/account/app-passwords/revoke": ("id", form_field(victim.browser.get("/account/app-passwords").text, "id")),
-           "/account/apps/remove": ("grant", form_field(victim.browser.get("/account/apps").text, "grant")),
+           "/account/apps/remove": ("grant", form_field(apps, "grant")),
            "/account/sessions/end": ("session", form_field(victim.browser.get("/account/sessions").text, "session"))}
     for path, (name, value) in ids.items():
         for sent in (value, value.upper(), value + "\0", "../" + value, ""):
             answer = mallory.post(path, {name: sent, "account": victim.address, "address": victim.address})
             assert answer.status == 303 and "ended=1" not in answer.location, (path, answer)
     mallory.post("/account/sessions/end-all", {"address": victim.address})
+    for app in (web_app.id, "cli", "", "../" + web_app.id):
+        assert "done=" not in mallory.post("/account/apps/remove", {"app": app, "grant": "", "address": victim.address}).location
     assert box.noop()[0] == "OK" and opens_imap(server, victim.address, tokens["access_token"])
     box.shutdown()
     import imaplib

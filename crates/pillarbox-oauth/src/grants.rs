@@ -83,6 +83,44 @@ impl Identity {
         Ok(())
     }
 
+    /// Ends all grants of one client, with their tokens and sessions; how many there were.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn revoke_program(
+        &self,
+        account: &AccountId,
+        client: &str,
+        now: Millis,
+    ) -> Result<usize> {
+        let wanted = client.to_owned();
+        let end = move |rows: &mut Rows| {
+            let mut ended = Vec::new();
+            for (key, value) in rows.scan(&Kind::Grant.all()) {
+                let row: GrantRow = rows::decode(&value)?;
+                if row.client == wanted && row.revoked.is_none() {
+                    end_grant(rows, &key, now)?;
+                    ended.push(rows::id_of(&key));
+                }
+            }
+            Ok::<_, IdentityError>(ended)
+        };
+        let handle = self.inner.store.account(account);
+        let ended = handle.update(&[&Kind::Grant.all()], end).await?;
+        for grant in &ended {
+            self.announce_grant(account, grant);
+        }
+        if !ended.is_empty() {
+            let act = Act::new(Deed::GrantEnded, now).app(self.app_name(client));
+            let act = match ended.len() {
+                1 => act,
+                count => act.detail(format!("all its {count} sign-ins")),
+            };
+            self.record(account, act);
+        }
+        Ok(ended.len())
+    }
+
     /// Makes a token without asking its owner: for development, and for an administrator's own sign-in. Every token has
     /// a grant of its own, so ending one leaves the others alone.
     ///

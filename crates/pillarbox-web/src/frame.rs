@@ -97,6 +97,7 @@ impl<'a> Frame<'a> {
         };
         let done = match form::get(&query, "done") {
             "app-removed" => "The program can no longer use your mail.",
+            "sign-in-removed" => "That sign-in is over.",
             "password-revoked" => "The app password is revoked.",
             "session-ended" => "The session was ended.",
             "web-session-ended" => "That browser is signed out.",
@@ -126,6 +127,11 @@ impl<'a> Frame<'a> {
                 "That cannot be done to your own account: somebody must be left to look after the server."
             }
             _ => return self,
+        };
+        let sign_ins = form::get(&query, "sign-ins").parse::<u16>();
+        let done = match sign_ins {
+            Ok(count @ 2..) => format!("{done} All its {count} sign-ins are over."),
+            _ => done.to_owned(),
         };
         self.notice = Some(match ended {
             Some(count) => format!("{done} {}", sessions(count)),

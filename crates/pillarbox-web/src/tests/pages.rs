@@ -362,6 +362,74 @@ async fn every_page_shows_names_as_text() {
 }
 
 #[tokio::test]
+async fn a_program_is_one_row_however_often_it_was_allowed() {
+    let mut house = House::signed_in().await;
+    let mut grants = Vec::new();
+    for scope in ["openid email", "pillarbox:read"]
+        .into_iter()
+        .cycle()
+        .take(30)
+    {
+        let mint = Mint {
+            client: Some("desktop".into()),
+            scope: Some(scope.into()),
+            refresh: true,
+            ..Default::default()
+        };
+        let minted = house.browser.identity.mint(&house.ada, mint, NOW).await;
+        grants.push(minted.unwrap().grant);
+    }
+    let other = house.grant(&house.bob).await;
+    let token = |grant: &Arc<str>| Credential::Grant {
+        grant: Arc::clone(grant),
+        token: Some("t".into()),
+    };
+    house.connect("a1", &house.ada, token(&grants[0]), "Mail");
+    house.connect("a2", &house.ada, token(&grants[29]), "Mail");
+    house.connect("b1", &house.bob, token(&other), "Mail");
+    let page = house.browser.get("/account/apps").await;
+    has(
+        &page,
+        &[
+            "30 sign-ins since",
+            "2 live sessions",
+            "read all your mail, and change nothing",
+            "see your mail address",
+            "also while you are away",
+            "May only",
+            "And 10 more",
+        ],
+    );
+    assert_eq!(page.body.matches(">Remove<").count(), 1);
+    assert_eq!(page.body.matches(">End<").count(), 20, "bounded");
+    let one = [("grant", &*grants[29])];
+    let ended = house.browser.post("/account/apps/remove", &one).await;
+    let page = house.browser.get(ended.header("location")).await;
+    let words = [
+        "That sign-in is over. 1 mail session was ended.",
+        "29 sign-ins since",
+    ];
+    has(&page, &words);
+    let program = [("app", &*field(&page.body, "app"))];
+    let ended = house.browser.post("/account/apps/remove", &program).await;
+    let page = house.browser.get(ended.header("location")).await;
+    let words = "All its 29 sign-ins are over. ";
+    has(&page, &[words, "No program may use", "Ended lately"]);
+    assert_eq!(page.body.matches("<li>Desktop program").count(), 1);
+    let mut left = house.browser.identity.grants(&house.ada).await.unwrap();
+    left.retain(|grant| grant.revoked.is_none());
+    assert!(left.is_empty());
+    let again = house.browser.post("/account/apps/remove", &program).await;
+    assert_eq!(again.header("location"), "/account/apps", "nothing left");
+    let bobs = house.browser.identity.grants(&house.bob).await.unwrap();
+    assert_eq!(bobs[0].revoked, None);
+    has(
+        &house.browser.get("/account/activity").await,
+        &["all its 29 sign-ins"],
+    );
+}
+
+#[tokio::test]
 async fn an_app_is_removed_with_its_sessions() {
     let mut house = House::signed_in().await;
     let (mine, bobs) = (house.grant(&house.ada).await, house.grant(&house.bob).await);
@@ -385,7 +453,7 @@ async fn an_app_is_removed_with_its_sessions() {
     assert!(!page.body.contains(&*bobs));
     let removed = house
         .browser
-        .post("/account/apps/remove", &[("grant", &mine)])
+        .post("/account/apps/remove", &[("app", "desktop")])
         .await;
     let page = house.browser.get(removed.header("location")).await;
     has(
