@@ -473,7 +473,7 @@ pub enum FaultVerb {
 pub struct FaultSet {
     /// SERVICE.COMMAND, or SERVICE.* (imap, pop, smtp, mx, oauth)
     pub target: String,
-    /// refuse, overquota, too-many-connections, delay, drop, throttle, expired, half, revoked, invalid_grant, 500, 503
+    /// refuse, overquota, too-many-connections, delay, drop, throttle, expired, half, revoked, invalid_grant, server_error, temporarily_unavailable, 500, 503
     pub kind: String,
     /// A duration for delay and expired, octets a second for throttle
     pub value: Option<String>,

@@ -16,7 +16,7 @@ mod words;
 pub use live::{Asked, Faults};
 
 use crate::suggest;
-use names::{CONNECT, LOGIN, Service, Target};
+use names::{AUTHORIZE, CONNECT, LOGIN, Service, Target};
 use pillarbox_store::mail::Millis;
 use std::fmt;
 use std::time::Duration;
@@ -49,12 +49,16 @@ pub enum Kind {
     Revoked,
     /// The token endpoint: `invalid_grant`, for no stated reason.
     InvalidGrant,
+    /// The authorization endpoint sends the browser back with this error (RFC 6749 §4.1.2.1).
+    ServerError,
+    /// The same, with this one.
+    TemporarilyUnavailable,
     /// HTTP 500 or 503.
     Status(u16),
 }
 
 /// Every kind, with what stands behind it on the command line.
-const KINDS: [(&str, &str); 12] = [
+const KINDS: [(&str, &str); 14] = [
     ("refuse", ""),
     ("overquota", ""),
     ("too-many-connections", ""),
@@ -65,6 +69,8 @@ const KINDS: [(&str, &str); 12] = [
     ("half", ""),
     ("revoked", ""),
     ("invalid_grant", ""),
+    ("server_error", ""),
+    ("temporarily_unavailable", ""),
     ("500", ""),
     ("503", ""),
 ];
@@ -113,6 +119,8 @@ impl Kind {
             "expired" => Self::Expired(duration(value).ok_or_else(bad)?),
             "half" => Self::Half,
             "revoked" => Self::Revoked,
+            "server_error" => Self::ServerError,
+            "temporarily_unavailable" => Self::TemporarilyUnavailable,
             "500" => Self::Status(500),
             "503" => Self::Status(503),
             _ => Self::InvalidGrant,
@@ -131,6 +139,7 @@ impl Kind {
                 let of_tokens = ["token", "code", "refresh", "device", "assertion"];
                 oauth && of_tokens.contains(&command)
             }
+            Self::ServerError | Self::TemporarilyUnavailable => oauth && command == AUTHORIZE,
             Self::Status(_) => oauth,
         }
     }
@@ -149,6 +158,8 @@ impl fmt::Display for Kind {
             Self::Half => f.write_str("half"),
             Self::Revoked => f.write_str("revoked"),
             Self::InvalidGrant => f.write_str("invalid_grant"),
+            Self::ServerError => f.write_str("server_error"),
+            Self::TemporarilyUnavailable => f.write_str("temporarily_unavailable"),
             Self::Status(status) => write!(f, "{status}"),
         }
     }
@@ -199,6 +210,9 @@ impl Wanted {
             let instead = match kind {
                 Kind::TooManyConnections => "it happens at connect and login",
                 Kind::Revoked | Kind::InvalidGrant => "try oauth.token or oauth.refresh",
+                Kind::ServerError | Kind::TemporarilyUnavailable => {
+                    "try oauth.authorize, or 500 and 503"
+                }
                 Kind::Status(_) => "HTTP statuses are for oauth",
                 Kind::Expired(_) => "sessions of imap, pop and smtp expire",
                 _ => "there are no words for it",

@@ -367,7 +367,8 @@ fn pages(house: &Arc<House>, tls: &tls::Configs) -> Web {
         control: Arc::new(Pages(house.clone())),
     };
     let development = house.development.as_ref();
-    let faults = development.map(|development| development.faults.clone());
+    let faults =
+        development.map(|development| (development.faults.clone(), house.identity.clone()));
     let api = admin::api::router(house.clone());
     let pages = pillarbox_web::router_with(web, api);
     Web::new(pages, tls.web.clone(), faults)

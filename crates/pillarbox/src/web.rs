@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use pillarbox_oauth::Identity;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -40,13 +41,13 @@ pub struct Web {
     router: Router,
     http: Builder<TokioExecutor>,
     tls: Arc<ServerConfig>,
-    /// What goes wrong on purpose, in a development server.
-    faults: Option<Faults>,
+    /// What goes wrong on purpose, in a development server, and for whom.
+    faults: Option<(Faults, Identity)>,
 }
 
 impl Web {
     /// With these pages and endpoints.
-    pub fn new(router: Router, tls: Arc<ServerConfig>, faults: Option<Faults>) -> Self {
+    pub fn new(router: Router, tls: Arc<ServerConfig>, faults: Option<(Faults, Identity)>) -> Self {
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -79,9 +80,12 @@ impl Web {
         };
         let hang_up = Arc::new(Notify::new());
         let pages = match &self.faults {
-            Some(faults) => {
-                faults::pages::around(self.router.clone(), faults.clone(), hang_up.clone())
-            }
+            Some((faults, identity)) => faults::pages::around(
+                self.router.clone(),
+                faults.clone(),
+                identity.clone(),
+                hang_up.clone(),
+            ),
             None => self.router.clone(),
         };
         // So that the web floor counts failures for the right address.

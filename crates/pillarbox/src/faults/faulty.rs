@@ -249,6 +249,8 @@ impl<C: Conversation> Faulty<C> {
             | Kind::TooManyConnections
             | Kind::Revoked
             | Kind::InvalidGrant
+            | Kind::ServerError
+            | Kind::TemporarilyUnavailable
             | Kind::Status(_) => {}
         }
         self.hand_on(line);

@@ -74,6 +74,11 @@ impl Faults {
         &self.0.issuer
     }
 
+    /// The wall clock.
+    pub fn now(&self) -> Millis {
+        self.0.clock.wall()
+    }
+
     /// Where refusals point.
     pub fn help_url(&self) -> &str {
         &self.0.help_url

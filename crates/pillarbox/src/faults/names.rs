@@ -23,6 +23,8 @@ pub enum Service {
 pub const CONNECT: &str = "connect";
 /// The moment a client has said who it is.
 pub const LOGIN: &str = "login";
+/// The page a program sends a browser to.
+pub const AUTHORIZE: &str = "authorize";
 
 const IMAP: &[&str] = &[
     CONNECT,
@@ -67,17 +69,21 @@ const SMTP: &[&str] = &[
 const MX: &[&str] = &[
     CONNECT, "data", "ehlo", "mail", "noop", "quit", "rcpt", "rset", "starttls", "vrfy",
 ];
-/// `token` is every request to the token endpoint; `code`, `refresh`, `device` and `assertion` are those with this grant.
+/// `token` is every request to the token endpoint; those that follow it are requests with this grant.
 const OAUTH: &[&str] = &[
     "token",
     "code",
     "refresh",
     "device",
     "assertion",
-    "authorize",
+    "client_credentials",
+    AUTHORIZE,
     "device_code",
     "discovery",
+    "introspect",
     "keys",
+    "par",
+    "register",
     "revoke",
     "userinfo",
 ];

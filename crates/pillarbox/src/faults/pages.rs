@@ -1,17 +1,18 @@
 //! Faults at the endpoints of the authorization server: a layer around the pages, put there for each connection of a
 //! development server. The pages know nothing of it.
 
-use super::names::Service;
+use super::names::{AUTHORIZE, Service};
 use super::{Faults, Kind, Strike};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Json};
 use http_body::{Frame, SizeHint};
+use pillarbox_oauth::{ErrorCode, Identity};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::future::pending;
@@ -21,9 +22,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
+use url::form_urlencoded;
 
 /// The web floor takes no longer form either.
 const FORM_OCTETS_MAX: usize = 64 * 1_024;
+/// Most members of a form or query that are looked at, as on the web floor.
+const MEMBERS_MAX: usize = 64;
 /// Longest answer that is cut or slowed; ours are pages and JSON.
 const ANSWER_OCTETS_MAX: usize = 4 * 1_024 * 1_024;
 /// A throttled answer goes out in so many pieces a second, if it has so many octets.
@@ -35,24 +39,39 @@ const BEFORE_BREAKING: Duration = Duration::from_millis(50);
 #[derive(Clone)]
 struct Layer {
     faults: Faults,
+    identity: Identity,
     hang_up: Arc<Notify>,
 }
 
 /// The same pages, with faults. `hang_up` is notified when the connection is to be closed without an answer.
-pub fn around(pages: Router, faults: Faults, hang_up: Arc<Notify>) -> Router {
-    pages.layer(from_fn_with_state(Layer { faults, hang_up }, meddle))
+pub fn around(pages: Router, faults: Faults, identity: Identity, hang_up: Arc<Notify>) -> Router {
+    let layer = Layer {
+        faults,
+        identity,
+        hang_up,
+    };
+    pages.layer(from_fn_with_state(layer, meddle))
+}
+
+/// A request as far as faults are concerned.
+struct Asked {
+    /// What it goes by, the narrowest first.
+    names: Vec<&'static str>,
+    /// Its members, of query or form, if it has a name.
+    members: Vec<(String, String)>,
 }
 
 async fn meddle(State(layer): State<Layer>, request: Request, next: Next) -> Response {
-    let (names, request) = match names(request).await {
+    let (asked, request) = match read(request).await {
         Ok(found) => found,
         Err(response) => return response,
     };
-    let Some(strike) = layer.faults.strike(Service::Oauth, &names, || None) else {
+    let strike = layer.faults.strike(Service::Oauth, &asked.names, || None);
+    let Some(strike) = strike else {
         return next.run(request).await;
     };
     layer.faults.note_page(&strike);
-    layer.go_wrong(&strike, &names, next.run(request)).await
+    layer.go_wrong(&strike, &asked, next.run(request)).await
 }
 
 impl Layer {
@@ -60,11 +79,20 @@ impl Layer {
     async fn go_wrong(
         &self,
         strike: &Strike,
-        names: &[&'static str],
+        asked: &Asked,
         answer: impl Future<Output = Response>,
     ) -> Response {
+        let name = asked.names.first().copied().unwrap_or_default();
         match strike.kind {
-            Kind::Refuse => refuse(names.first().copied().unwrap_or_default()),
+            Kind::Refuse if name == AUTHORIZE => {
+                self.send_back(asked, ErrorCode::AccessDenied, answer).await
+            }
+            Kind::ServerError => self.send_back(asked, ErrorCode::ServerError, answer).await,
+            Kind::TemporarilyUnavailable => {
+                let code = ErrorCode::TemporarilyUnavailable;
+                self.send_back(asked, code, answer).await
+            }
+            Kind::Refuse => refuse(name),
             Kind::Revoked => invalid_grant("Token has been expired or revoked."),
             Kind::InvalidGrant => invalid_grant("Bad Request"),
             Kind::Status(503) => {
@@ -111,46 +139,92 @@ impl Layer {
             Kind::Overquota | Kind::TooManyConnections | Kind::Expired(_) => answer.await,
         }
     }
+
+    /// The browser goes back to the program with an error (RFC 6749 §4.1.2.1), unless program or address are in doubt: that
+    /// the real page says.
+    async fn send_back(
+        &self,
+        asked: &Asked,
+        code: ErrorCode,
+        answer: impl Future<Output = Response>,
+    ) -> Response {
+        let checked = self
+            .identity
+            .authorization_request(&asked.members, self.faults.now())
+            .await;
+        let refused = match checked {
+            Ok(request) => self.identity.refuse(&request, code, "Refused by a fault."),
+            Err(_) => return answer.await,
+        };
+        let address = refused.redirect.unwrap_or_default();
+        match HeaderValue::from_str(&address) {
+            Ok(address) => {
+                let head = [
+                    (LOCATION, address),
+                    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+                ];
+                (StatusCode::SEE_OTHER, head).into_response()
+            }
+            Err(_) => answer.await,
+        }
+    }
 }
 
-/// The names a request goes by, and the request, whose form may have been read for that.
-async fn names(request: Request) -> Result<(Vec<&'static str>, Request), Response> {
-    let names = match request.uri().path() {
-        "/token" | "/o/oauth2/token" if request.method() == Method::POST => {
-            let (head, body) = request.into_parts();
-            let Ok(form) = to_bytes(body, FORM_OCTETS_MAX).await else {
-                return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
-            };
-            let mut names = Vec::from_iter(grant(&form));
-            names.push("token");
-            return Ok((names, Request::from_parts(head, form.into())));
-        }
-        "/o/oauth2/v2/auth" | "/o/oauth2/auth" => vec!["authorize"],
-        "/revoke" => vec!["revoke"],
-        "/device/authorize" | "/device/code" => vec!["device_code"],
-        "/v1/userinfo" => vec!["userinfo"],
-        "/oauth2/v3/certs" => vec!["keys"],
+/// Reads what faults are set by. The body of a form is read for that, and put back.
+async fn read(request: Request) -> Result<(Asked, Request), Response> {
+    let is_post = request.method() == Method::POST;
+    let name = match request.uri().path() {
+        "/token" | "/o/oauth2/token" if is_post => Some("token"),
+        "/o/oauth2/v2/auth" | "/o/oauth2/auth" => Some(AUTHORIZE),
+        "/revoke" => Some("revoke"),
+        "/introspect" => Some("introspect"),
+        "/par" => Some("par"),
+        "/device/authorize" | "/device/code" => Some("device_code"),
+        "/v1/userinfo" => Some("userinfo"),
+        "/oauth2/v3/certs" => Some("keys"),
         "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
-            vec!["discovery"]
+            Some("discovery")
         }
-        _ => Vec::new(),
+        path if path == "/register" || path.starts_with("/register/") => Some("register"),
+        _ => None,
     };
-    Ok((names, request))
+    let mut asked = Asked {
+        names: Vec::from_iter(name),
+        members: Vec::new(),
+    };
+    if name.is_none() {
+        return Ok((asked, request));
+    }
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    asked.members = members(query);
+    if !is_post || name == Some("register") {
+        return Ok((asked, request));
+    }
+    let (head, body) = request.into_parts();
+    let Ok(form) = to_bytes(body, FORM_OCTETS_MAX).await else {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    };
+    asked.members = members(&form);
+    if name == Some("token") {
+        asked.names.splice(..0, grant(&asked.members));
+    }
+    Ok((asked, Request::from_parts(head, form.into())))
 }
 
-/// The grant a form asks with. The names of grants are plain, but some clients encode their colons.
-fn grant(form: &[u8]) -> Option<&'static str> {
-    let form = std::str::from_utf8(form).ok()?;
-    let mut fields = form.split('&').filter_map(|field| field.split_once('='));
-    let (_, value) = fields.find(|(name, _)| *name == "grant_type")?;
-    let value = value
-        .to_ascii_lowercase()
-        .replace("%3a", ":")
-        .replace("%5f", "_")
-        .replace("%2d", "-");
-    match value.as_str() {
+fn members(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text)
+        .into_owned()
+        .take(MEMBERS_MAX)
+        .collect()
+}
+
+/// The grant that is asked for.
+fn grant(members: &[(String, String)]) -> Option<&'static str> {
+    let (_, value) = members.iter().find(|(name, _)| name == "grant_type")?;
+    match value.to_ascii_lowercase().as_str() {
         "authorization_code" => Some("code"),
         "refresh_token" => Some("refresh"),
+        "client_credentials" => Some("client_credentials"),
         "urn:ietf:params:oauth:grant-type:device_code" => Some("device"),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => Some("assertion"),
         _ => None,
@@ -168,6 +242,16 @@ fn refuse(name: &str) -> Response {
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             response
+        }
+        // RFC 6749 §5.2, RFC 7662 §2.3, RFC 9126 §2.3: the program is not who it says.
+        "client_credentials" | "introspect" | "par" => {
+            let status = StatusCode::UNAUTHORIZED;
+            error(status, "invalid_client", "Refused by a fault.")
+        }
+        // RFC 7591 §3.2.2.
+        "register" => {
+            let status = StatusCode::BAD_REQUEST;
+            error(status, "invalid_client_metadata", "Refused by a fault.")
         }
         _ => error(
             StatusCode::FORBIDDEN,
@@ -255,6 +339,7 @@ mod tests {
         for (form, name) in [
             ("a=b&grant_type=refresh_token&x", Some("refresh")),
             ("grant_type=authorization_code", Some("code")),
+            ("grant_type=client_credentials", Some("client_credentials")),
             (
                 "grant_type=urn%3Aietf%3aparams%3Aoauth%3Agrant-type%3Adevice_code",
                 Some("device"),
@@ -263,7 +348,7 @@ mod tests {
             ("grant_type=password", None),
             ("\u{e9}", None),
         ] {
-            assert_eq!(grant(form.as_bytes()), name, "{form}");
+            assert_eq!(grant(&members(form.as_bytes())), name, "{form}");
         }
     }
 
