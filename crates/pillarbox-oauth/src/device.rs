@@ -413,6 +413,16 @@ impl Identity {
         }))
     }
 
+    /// Whose mail a device code that was allowed opens.
+    pub(crate) async fn device_account(&self, text: &str) -> Option<AccountId> {
+        let key = Kind::Device.key(&self.read_device_code(text)?);
+        let row = self.devices().get(&key).await.ok()??;
+        match rows::decode::<DeviceRow>(&row).ok()?.state {
+            DeviceState::Allowed { account } => Some(AccountId(account.into())),
+            _ => None,
+        }
+    }
+
     fn devices(&self) -> Account {
         self.inner.store.account(&AccountId(ACCOUNT.into()))
     }

@@ -54,6 +54,7 @@ mod tests;
 mod token;
 mod totp;
 mod webauthn;
+mod whose;
 mod words;
 mod work;
 

@@ -202,10 +202,11 @@ impl Wanted {
     /// A sentence.
     pub fn check(&self) -> Result<(), String> {
         let Target { service, command } = self.target;
-        let commands = service.commands().iter();
-        let mut covered = commands.filter(|one| command.is_none_or(|own| own == **one));
         let kind = self.kind;
-        if !covered.any(|command| kind.fits(service, command)) {
+        let meant = |one: &&&str| command.is_none_or(|own| own == **one);
+        let hits = service.commands().iter().filter(meant).copied();
+        let hits: Vec<_> = hits.filter(|one| kind.fits(service, one)).collect();
+        if hits.is_empty() {
             let target = self.target;
             let instead = match kind {
                 Kind::TooManyConnections => "it happens at connect and login",
@@ -219,14 +220,16 @@ impl Wanted {
             };
             return Err(format!("{kind} cannot happen to {target}: {instead}"));
         }
-        if self.account.is_some() && matches!(service, Service::Oauth | Service::Mx) {
-            let name = service.name();
-            return Err(format!(
-                "--account is for imap, pop and smtp; on {name} nobody is signed in"
-            ));
-        }
-        if self.account.is_some() && command == Some(CONNECT) {
-            return Err("--account does not go with connect: nobody has signed in yet".into());
+        if self.account.is_some() && !hits.iter().any(|one| service.knows_whose(one)) {
+            let target = self.target;
+            let why = match service {
+                Service::Mx => "mail that comes in says for whom with rcpt and data",
+                Service::Oauth => {
+                    "a person is known at authorize, token, code, refresh, device, assertion, revoke, introspect and userinfo"
+                }
+                _ => "nobody has signed in yet",
+            };
+            return Err(format!("--account does not go with {target}: {why}"));
         }
         if self.times == Some(0) {
             return Err("--times 0 would never happen".into());
@@ -256,8 +259,8 @@ pub struct Occasion<'a> {
     pub service: Service,
     /// All names it goes by: a refresh is also a request for a token.
     pub commands: &'a [&'static str],
-    /// Who is signed in, or wants to be.
-    pub account: Option<&'a str>,
+    /// Who is signed in, or wants to be; for whom a message is.
+    pub accounts: &'a [String],
     /// The wall clock.
     pub now: Millis,
 }
@@ -359,11 +362,10 @@ impl Rule {
     fn hits(&self, occasion: &Occasion<'_>) -> Option<&'static str> {
         let wanted = &self.wanted;
         let spent = wanted.times == Some(0);
-        let theirs = match (&wanted.account, occasion.account) {
-            (None, _) => true,
-            (Some(own), Some(other)) => own.eq_ignore_ascii_case(other),
-            (Some(_), None) => false,
-        };
+        let theirs = wanted.account.as_ref().is_none_or(|own| {
+            let mut accounts = occasion.accounts.iter();
+            accounts.any(|other| own.eq_ignore_ascii_case(other))
+        });
         if spent || !theirs || occasion.now < wanted.not_before {
             return None;
         }

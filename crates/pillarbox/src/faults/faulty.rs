@@ -3,7 +3,7 @@
 
 use super::cutter::{Cutter, Unit, What};
 use super::login::{self, Login, Offer};
-use super::names::{CONNECT, LOGIN, Service};
+use super::names::{CONNECT, LOGIN, RCPT, Service};
 use super::words::{self, Told};
 use super::{Faults, Kind, Strike};
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use pillarbox_protocols::events::{self, Event};
 use pillarbox_protocols::sessions::{End, Protocol, Seat};
 use pillarbox_wire::sasl::scram::ChannelBindings;
 use pillarbox_wire::sasl::{self, Dummy, Exchange, Failure, Mechanism};
+use pillarbox_wire::smtp;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,6 +24,8 @@ const POP_EXPIRED: &[u8] = b"-ERR [SYS/TEMP] Session expired, please login again
 const SILENCE_AFTER_THE_END: Duration = Duration::from_secs(30);
 /// Half of an answer is half of at most so much: an answer is not gathered whole.
 const GATHERED_OCTETS_MAX: usize = 64 * 1_024;
+/// Recipients remembered of a message that comes in; the real conversation takes no more either.
+const RECIPIENTS_MAX: usize = 100;
 /// A throttled answer goes out in so many pieces a second, if it has so many octets.
 const PIECES_A_SECOND: u32 = 10;
 /// The word behind the session token in SMTP's replies (wire §5.1).
@@ -85,6 +88,8 @@ pub struct Faulty<C> {
     bindings: ChannelBindings,
     /// POP's USER.
     named: Option<String>,
+    /// Whom a message that comes in is for.
+    recipients: Vec<String>,
     /// When the session expires, on the monotonic clock.
     expires: Option<Duration>,
     /// A POP session has expired, and waits until then for a command to say so to.
@@ -126,6 +131,7 @@ impl<C: Conversation> Faulty<C> {
             dialogue: None,
             bindings: ChannelBindings::default(),
             named: None,
+            recipients: Vec::new(),
             expires: None,
             expired: None,
             closing: false,
@@ -136,9 +142,27 @@ impl<C: Conversation> Faulty<C> {
 
     fn strike(&mut self, command: &'static str) -> Option<Strike> {
         let seat = self.real.seat();
-        let faults = &self.faults;
-        let account = || faults.signed_in(seat.token());
-        faults.strike(self.service, &[command], account)
+        let (faults, recipients) = (&self.faults, &self.recipients);
+        let accounts = || match self.service {
+            Service::Mx if command == RCPT => recipients.last().cloned().into_iter().collect(),
+            Service::Mx => recipients.clone(),
+            _ => faults.signed_in(seat.token()).into_iter().collect(),
+        };
+        faults.strike(self.service, &[command], accounts)
+    }
+
+    /// Whom a message that comes in is for, as far as its sender has said.
+    fn note_recipient(&mut self, name: &str, line: &[u8]) {
+        if self.service != Service::Mx {
+            return;
+        }
+        match name {
+            RCPT if self.recipients.len() < RECIPIENTS_MAX => {
+                self.recipients.push(recipient(line).unwrap_or_default());
+            }
+            "mail" | "rset" | "ehlo" => self.recipients.clear(),
+            _ => {}
+        }
     }
 
     fn note(&mut self, strike: &Strike, told: Option<&Told>) {
@@ -188,6 +212,7 @@ impl<C: Conversation> Faulty<C> {
             let behind = self.cutter.take_all();
             return self.hand_on([line, behind].concat());
         }
+        self.note_recipient(name, &line);
         if name != LOGIN {
             if !self.strike_plain(name, &line) {
                 self.hand_on(line);
@@ -220,6 +245,9 @@ impl<C: Conversation> Faulty<C> {
             self.faults.help_url(),
         ) {
             Some(told) => {
+                if name == RCPT {
+                    self.recipients.pop();
+                }
                 self.note(&strike, Some(&told));
                 self.cutter.skip();
                 self.say(&told);
@@ -281,7 +309,8 @@ impl<C: Conversation> Faulty<C> {
     /// Somebody has said who it is. `led`: the real conversation leads the exchange and waits for this line.
     fn login(&mut self, offer: Offer, line: Vec<u8>, led: bool) {
         let user = offer.user;
-        let Some(strike) = self.faults.strike(self.service, &[LOGIN], || user) else {
+        let accounts = || user.into_iter().collect();
+        let Some(strike) = self.faults.strike(self.service, &[LOGIN], accounts) else {
             return self.hand_on(line);
         };
         let mechanism = offer.exchange.as_ref().map(Exchange::mechanism);
@@ -575,6 +604,16 @@ fn name_of(service: Service, line: &[u8]) -> Option<(String, &'static str)> {
         _ => service.command(name)?,
     };
     Some((tag.to_owned(), name))
+}
+
+/// The address behind RCPT TO.
+fn recipient(line: &[u8]) -> Option<String> {
+    match smtp::Command::parse(line.trim_ascii_end()).ok()? {
+        smtp::Command::Rcpt(smtp::RcptTo {
+            recipient: smtp::ForwardPath::Address(address),
+        }) => Some(address.to_string()),
+        _ => None,
+    }
 }
 
 /// Whether the server asks the client to go on with its command.

@@ -153,26 +153,30 @@ impl Faults {
         }
     }
 
-    /// Whether something goes wrong now. `account` is asked only if a rule wants to know.
+    /// Whether something goes wrong now. `accounts` is asked only if a rule wants to know.
     pub fn strike(
         &self,
         service: Service,
         commands: &[&'static str],
-        account: impl FnOnce() -> Option<String>,
+        accounts: impl FnOnce() -> Vec<String>,
     ) -> Option<Strike> {
         let mut rules = self.rules();
-        let by_account = rules
-            .list()
-            .iter()
-            .any(|rule| rule.wanted.account.is_some());
-        let account = if by_account { account() } else { None };
+        let accounts = match asks_whose(&rules, service) {
+            true => accounts(),
+            false => Vec::new(),
+        };
         let occasion = Occasion {
             service,
             commands,
-            account: account.as_deref(),
+            accounts: &accounts,
             now: self.0.clock.wall(),
         };
         rules.strike(&occasion, chance)
+    }
+
+    /// Whether a rule wants to know whose a request is.
+    pub fn asks_whose(&self, service: Service) -> bool {
+        asks_whose(&self.rules(), service)
     }
 
     /// Waits so long, or until the server stops: a delay does not hold it up.
@@ -211,6 +215,11 @@ impl Faults {
         // Nothing panics while holding it; a poisoned table is still whole.
         self.0.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn asks_whose(rules: &Rules, service: Service) -> bool {
+    let mut rules = rules.list().iter().map(|rule| &rule.wanted);
+    rules.any(|wanted| wanted.target.service == service && wanted.account.is_some())
 }
 
 /// From 0 up to but not including 1.

@@ -23,6 +23,8 @@ pub enum Service {
 pub const CONNECT: &str = "connect";
 /// The moment a client has said who it is.
 pub const LOGIN: &str = "login";
+/// Where a server that brings mail says for whom.
+pub const RCPT: &str = "rcpt";
 /// The page a program sends a browser to.
 pub const AUTHORIZE: &str = "authorize";
 
@@ -64,10 +66,10 @@ const POP: &[&str] = &[
     CONNECT, LOGIN, "capa", "dele", "list", "noop", "quit", "retr", "rset", "stat", "top", "uidl",
 ];
 const SMTP: &[&str] = &[
-    CONNECT, LOGIN, "data", "ehlo", "mail", "noop", "quit", "rcpt", "rset", "starttls", "vrfy",
+    CONNECT, LOGIN, "data", "ehlo", "mail", "noop", "quit", RCPT, "rset", "starttls", "vrfy",
 ];
 const MX: &[&str] = &[
-    CONNECT, "data", "ehlo", "mail", "noop", "quit", "rcpt", "rset", "starttls", "vrfy",
+    CONNECT, "data", "ehlo", "mail", "noop", "quit", RCPT, "rset", "starttls", "vrfy",
 ];
 /// `token` is every request to the token endpoint; those that follow it are requests with this grant.
 const OAUTH: &[&str] = &[
@@ -111,6 +113,26 @@ impl Service {
             Self::Smtp => SMTP,
             Self::Mx => MX,
             Self::Oauth => OAUTH,
+        }
+    }
+
+    /// Whether a command of this name can tell whose it is.
+    pub fn knows_whose(self, command: &str) -> bool {
+        match self {
+            Self::Imap | Self::Pop | Self::Smtp => command != CONNECT,
+            Self::Mx => matches!(command, RCPT | "data"),
+            Self::Oauth => matches!(
+                command,
+                "token"
+                    | "code"
+                    | "refresh"
+                    | "device"
+                    | "assertion"
+                    | AUTHORIZE
+                    | "introspect"
+                    | "revoke"
+                    | "userinfo"
+            ),
         }
     }
 

@@ -6,14 +6,18 @@ use super::{Faults, Kind, Strike};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Json};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body::{Frame, SizeHint};
 use pillarbox_oauth::{ErrorCode, Identity};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
@@ -28,6 +32,8 @@ use url::form_urlencoded;
 const FORM_OCTETS_MAX: usize = 64 * 1_024;
 /// Most members of a form or query that are looked at, as on the web floor.
 const MEMBERS_MAX: usize = 64;
+/// The members that say whose a request is.
+const TOKENS: [&str; 5] = ["code", "refresh_token", "device_code", "assertion", "token"];
 /// Longest answer that is cut or slowed; ours are pages and JSON.
 const ANSWER_OCTETS_MAX: usize = 4 * 1_024 * 1_024;
 /// A throttled answer goes out in so many pieces a second, if it has so many octets.
@@ -61,12 +67,59 @@ struct Asked {
     members: Vec<(String, String)>,
 }
 
+impl Asked {
+    /// Whose it is: at the authorization endpoint the browser's, elsewhere the token's. Nothing is checked here.
+    async fn whose(&self, identity: &Identity, headers: &HeaderMap) -> Vec<String> {
+        let mut texts: Vec<&str> = Vec::new();
+        let header = |name| {
+            headers
+                .get_all(name)
+                .iter()
+                .filter_map(|line| line.to_str().ok())
+        };
+        match self.names.last().copied() {
+            Some(AUTHORIZE) => {
+                let cookies = header(COOKIE).flat_map(|line| line.split(';'));
+                let values = cookies.filter_map(|cookie| Some(cookie.split_once('=')?.1));
+                texts.extend(values.map(str::trim).take(MEMBERS_MAX));
+            }
+            Some("userinfo") => {
+                let tokens = header(AUTHORIZATION).filter_map(|line| Some(line.split_once(' ')?.1));
+                texts.extend(tokens);
+            }
+            Some("token" | "revoke" | "introspect") => {
+                let named = |(name, _): &&(String, String)| TOKENS.contains(&name.as_str());
+                let members = self.members.iter().filter(named);
+                texts.extend(members.map(|(_, value)| value.as_str()));
+            }
+            _ => {}
+        }
+        let mut found = Vec::new();
+        for text in texts {
+            found.extend(identity.whose(text).await.or_else(|| subject(text)));
+        }
+        found
+    }
+}
+
+/// The address an assertion asks for (RFC 7523 §3).
+fn subject(assertion: &str) -> Option<String> {
+    let claims = assertion.split('.').nth(1)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    claims.get("sub")?.as_str().map(str::to_owned)
+}
+
 async fn meddle(State(layer): State<Layer>, request: Request, next: Next) -> Response {
     let (asked, request) = match read(request).await {
         Ok(found) => found,
         Err(response) => return response,
     };
-    let strike = layer.faults.strike(Service::Oauth, &asked.names, || None);
+    let whose = match layer.faults.asks_whose(Service::Oauth) {
+        true => asked.whose(&layer.identity, request.headers()).await,
+        false => Vec::new(),
+    };
+    let strike = layer.faults.strike(Service::Oauth, &asked.names, || whose);
     let Some(strike) = strike else {
         return next.run(request).await;
     };

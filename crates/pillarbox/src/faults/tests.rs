@@ -18,15 +18,12 @@ fn wanted(target: &str, kind: &str) -> Wanted {
     }
 }
 
-fn at<'a>(
-    service: Service,
-    commands: &'a [&'static str],
-    account: Option<&'a str>,
-) -> Occasion<'a> {
+fn at<'a>(service: Service, commands: &'a [&'static str], account: Option<&str>) -> Occasion<'a> {
+    let accounts: Vec<_> = account.into_iter().map(str::to_owned).collect();
     Occasion {
         service,
         commands,
-        account,
+        accounts: accounts.leak(),
         now: 1_000,
     }
 }
@@ -215,11 +212,28 @@ fn what_does_not_go_together_is_said_in_a_sentence() {
     assert!(refused(wanted("imap.login", "revoked")).contains("oauth.token"));
     assert!(refused(wanted("imap.login", "503")).contains("oauth"));
     assert!(refused(wanted("mx.data", "expired 5s")).contains("expire"));
-    let nobody = Wanted {
+    let whose = |target| Wanted {
         account: Some("ada@example.test".into()),
-        ..wanted("oauth.token", "500")
+        ..wanted(target, "drop")
     };
-    assert!(refused(nobody).contains("--account"));
+    for (target, why) in [
+        ("imap.connect", "nobody has signed in yet"),
+        ("mx.mail", "rcpt and data"),
+        ("oauth.par", "authorize, token"),
+        ("oauth.client_credentials", "authorize, token"),
+    ] {
+        let said = refused(whose(target));
+        assert!(said.contains("--account") && said.contains(why), "{said}");
+    }
+    for target in [
+        "mx.rcpt",
+        "mx.*",
+        "oauth.refresh",
+        "oauth.*",
+        "oauth.authorize",
+    ] {
+        assert_eq!(whose(target).check(), Ok(()), "{target}");
+    }
     for probability in [0.0, -1.0, 1.1, f64::NAN] {
         let odd = Wanted {
             probability,
