@@ -223,7 +223,7 @@ impl Wanted {
         if self.account.is_some() && !hits.iter().any(|one| service.knows_whose(one)) {
             let target = self.target;
             let why = match service {
-                Service::Mx => "mail that comes in says for whom with rcpt and data",
+                Service::Mx => "mail that comes in says for whom at rcpt, data and message",
                 Service::Oauth => {
                     "a person is known at authorize, token, code, refresh, device, assertion, revoke, introspect and userinfo"
                 }

@@ -27,6 +27,8 @@ pub enum What {
     Response,
     /// What belongs to a command that was passed on: literals and what follows them, text of a message.
     Rest,
+    /// The last of a text that ends with a dot.
+    End,
 }
 
 /// What stands next in the stream.
@@ -124,10 +126,13 @@ impl Cutter {
                 }
                 At::Text(reader) => {
                     let progress = reader.read(&self.held, |_| {});
-                    if progress.done {
+                    let what = if progress.done {
                         self.at = At::Command;
-                    }
-                    (self.take(progress.used), What::Rest)
+                        What::End
+                    } else {
+                        What::Rest
+                    };
+                    (self.take(progress.used), what)
                 }
                 At::LineRest { skip } => {
                     let skip = *skip;
@@ -169,10 +174,10 @@ impl Cutter {
         }
     }
 
-    /// The server has answered the last piece: did it ask for more of the same command?
-    pub fn settle(&mut self, asks: bool) {
+    /// The server has answered the last piece: did it ask for more of the same command? True if the text of a message comes.
+    pub fn settle(&mut self, asks: bool) -> bool {
         let Some(asked) = self.asked.take().filter(|_| asks) else {
-            return;
+            return false;
         };
         self.at = match asked {
             Asked::Literal(left) => At::Octets {
@@ -183,6 +188,7 @@ impl Cutter {
             Asked::Response => At::Response,
             Asked::Text => At::Text(DataReader::new()),
         };
+        matches!(self.at, At::Text(_))
     }
 
     /// The command just given out was answered by somebody else: what the client sends of it without being asked is
@@ -303,6 +309,12 @@ fn announced(line: &[u8]) -> Option<(u64, bool)> {
     Some((number_of(digits)?, waits))
 }
 
+/// Whether a BDAT command brings the end of its message.
+pub fn is_last_chunk(line: &[u8]) -> bool {
+    let last = words(line).nth(2);
+    chunk(line).is_some() && last.is_some_and(|word| word.eq_ignore_ascii_case(b"LAST"))
+}
+
 /// `BDAT size [LAST]` (RFC 3030 §2).
 fn chunk(line: &[u8]) -> Option<u64> {
     let mut words = words(line);
@@ -321,7 +333,7 @@ fn number_of(digits: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::What::{Command, Response, Rest};
+    use super::What::{Command, End, Response, Rest};
     use super::*;
 
     /// Plays a stream in pieces; the server asks for more after the pieces that say so. Pieces of what was passed on
@@ -339,7 +351,10 @@ mod tests {
             while let Some(unit) = cutter.next() {
                 let text = String::from_utf8_lossy(&unit.octets).into_owned();
                 match units.last_mut() {
-                    Some((Rest, before)) if unit.what == Rest => before.push_str(&text),
+                    Some((before, whole)) if *before == Rest && matches!(unit.what, Rest | End) => {
+                        *before = unit.what;
+                        whole.push_str(&text);
+                    }
                     _ => units.push((unit.what, text)),
                 }
                 let last = units.last().map_or("", |(_, text)| text);
@@ -424,12 +439,12 @@ mod tests {
             Service::Smtp,
             &[
                 (Command, "DATA\r\n"),
-                (Rest, "DATA\r\n\r\nQUIT\r\n..\r\n.\r\n"),
+                (End, "DATA\r\n\r\nQUIT\r\n..\r\n.\r\n"),
                 (Command, "BDAT 6\r\n"),
                 (Rest, "QUIT\r\n"),
                 (Command, "bdat 0 LAST\r\n"),
                 (Command, "DATA\r\n"),
-                (Rest, ".\r\n"),
+                (End, ".\r\n"),
                 (Command, "QUIT\r\n"),
             ],
             |text| text == "DATA\r\n",

@@ -1,9 +1,9 @@
 //! A conversation in which things go wrong. It stands between the driver and the real conversation, hands it one command
 //! at a time, and now and then answers in its place, waits, cuts or closes. The real one never knows.
 
-use super::cutter::{Cutter, Unit, What};
+use super::cutter::{Cutter, Unit, What, is_last_chunk};
 use super::login::{self, Login, Offer};
-use super::names::{CONNECT, LOGIN, RCPT, Service};
+use super::names::{CONNECT, LOGIN, MESSAGE, RCPT, Service};
 use super::words::{self, Told};
 use super::{Faults, Kind, Strike};
 use bytes::Bytes;
@@ -90,6 +90,8 @@ pub struct Faulty<C> {
     named: Option<String>,
     /// Whom a message that comes in is for.
     recipients: Vec<String>,
+    /// What goes wrong at the end of the text that is coming, and what its sender is told then.
+    ending: Option<(Strike, Option<Told>)>,
     /// When the session expires, on the monotonic clock.
     expires: Option<Duration>,
     /// A POP session has expired, and waits until then for a command to say so to.
@@ -132,6 +134,7 @@ impl<C: Conversation> Faulty<C> {
             bindings: ChannelBindings::default(),
             named: None,
             recipients: Vec::new(),
+            ending: None,
             expires: None,
             expired: None,
             closing: false,
@@ -140,15 +143,15 @@ impl<C: Conversation> Faulty<C> {
         }
     }
 
-    fn strike(&mut self, command: &'static str) -> Option<Strike> {
+    fn strike(&mut self, commands: &[&'static str]) -> Option<Strike> {
         let seat = self.real.seat();
         let (faults, recipients) = (&self.faults, &self.recipients);
         let accounts = || match self.service {
-            Service::Mx if command == RCPT => recipients.last().cloned().into_iter().collect(),
+            Service::Mx if commands == [RCPT] => recipients.last().cloned().into_iter().collect(),
             Service::Mx => recipients.clone(),
             _ => faults.signed_in(seat.token()).into_iter().collect(),
         };
-        faults.strike(self.service, &[command], accounts)
+        faults.strike(self.service, commands, accounts)
     }
 
     /// Whom a message that comes in is for, as far as its sender has said.
@@ -184,6 +187,38 @@ impl<C: Conversation> Faulty<C> {
             What::Command => self.command(unit.octets),
             What::Response => self.response(unit.octets),
             What::Rest => self.hand_on(unit.octets),
+            What::End => self.message_ends(unit.octets),
+        }
+    }
+
+    /// The text of a message is about to come. What will go wrong at its end is known now, because a message that will be
+    /// refused must not be taken by the real conversation. What is put before it makes it refuse the whole.
+    fn text_begins(&mut self) {
+        self.ending = self.strike(&[MESSAGE]).map(|strike| {
+            let help = self.faults.help_url();
+            let told = words::told(self.service, MESSAGE, strike.kind, false, help);
+            (strike, told)
+        });
+        if let Some((_, Some(_))) = self.ending {
+            self.real.receive(match self.service {
+                Service::Mx => b"\n",    // a bare line feed
+                _ => b"\r\n".as_slice(), // no header, hence nobody it is from
+            });
+        }
+    }
+
+    fn message_ends(&mut self, octets: Vec<u8>) {
+        let Some((strike, told)) = self.ending.take() else {
+            return self.hand_on(octets);
+        };
+        self.note(&strike, told.as_ref());
+        match told {
+            Some(told) => {
+                self.mode = Mode::Mute;
+                self.hand_on(octets);
+                self.say(&told);
+            }
+            None => self.go_wrong(strike.kind, octets),
         }
     }
 
@@ -234,7 +269,12 @@ impl<C: Conversation> Faulty<C> {
 
     /// A command that is not about signing in; whether something went wrong, and the line is taken care of.
     fn strike_plain(&mut self, name: &'static str, line: &[u8]) -> bool {
-        let Some(strike) = self.strike(name) else {
+        let ends_message = is_last_chunk(line);
+        let struck = match ends_message {
+            true => self.strike(&[name, MESSAGE]),
+            false => self.strike(&[name]),
+        };
+        let Some(strike) = struck else {
             return false;
         };
         match words::told(
@@ -250,6 +290,11 @@ impl<C: Conversation> Faulty<C> {
                 }
                 self.note(&strike, Some(&told));
                 self.cutter.skip();
+                if ends_message {
+                    // The transaction is over (RFC 3030 §2), and so it is for the real conversation.
+                    self.mode = Mode::Mute;
+                    self.real.receive(b"RSET\r\n");
+                }
                 self.say(&told);
             }
             None => {
@@ -421,7 +466,7 @@ impl<C: Conversation> Faulty<C> {
 
     /// The greeting's turn.
     fn connect(&mut self) {
-        let Some(strike) = self.strike(CONNECT) else {
+        let Some(strike) = self.strike(&[CONNECT]) else {
             return;
         };
         let told = words::told(
@@ -448,7 +493,9 @@ impl<C: Conversation> Faulty<C> {
             return None;
         }
         self.mode = Mode::Pass;
-        self.cutter.settle(std::mem::take(&mut self.asks));
+        if self.cutter.settle(std::mem::take(&mut self.asks)) {
+            self.text_begins();
+        }
         if let Some(unit) = self.cutter.next() {
             self.unit(unit);
             return None;
@@ -601,7 +648,10 @@ fn name_of(service: Service, line: &[u8]) -> Option<(String, &'static str)> {
     // POP's USER is half of a sign-in, and no more.
     let name = match service {
         Service::Pop if name.eq_ignore_ascii_case("USER") => LOGIN,
-        _ => service.command(name)?,
+        // A moment has no command.
+        _ => service
+            .command(name)
+            .filter(|name| !matches!(*name, CONNECT | MESSAGE))?,
     };
     Some((tag.to_owned(), name))
 }

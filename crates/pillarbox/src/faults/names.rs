@@ -25,6 +25,8 @@ pub const CONNECT: &str = "connect";
 pub const LOGIN: &str = "login";
 /// Where a server that brings mail says for whom.
 pub const RCPT: &str = "rcpt";
+/// The end of a message's text, and the answer to it.
+pub const MESSAGE: &str = "message";
 /// The page a program sends a browser to.
 pub const AUTHORIZE: &str = "authorize";
 
@@ -66,10 +68,11 @@ const POP: &[&str] = &[
     CONNECT, LOGIN, "capa", "dele", "list", "noop", "quit", "retr", "rset", "stat", "top", "uidl",
 ];
 const SMTP: &[&str] = &[
-    CONNECT, LOGIN, "data", "ehlo", "mail", "noop", "quit", RCPT, "rset", "starttls", "vrfy",
+    CONNECT, LOGIN, "data", "ehlo", "mail", MESSAGE, "noop", "quit", RCPT, "rset", "starttls",
+    "vrfy",
 ];
 const MX: &[&str] = &[
-    CONNECT, "data", "ehlo", "mail", "noop", "quit", RCPT, "rset", "starttls", "vrfy",
+    CONNECT, "data", "ehlo", "mail", MESSAGE, "noop", "quit", RCPT, "rset", "starttls", "vrfy",
 ];
 /// `token` is every request to the token endpoint; those that follow it are requests with this grant.
 const OAUTH: &[&str] = &[
@@ -120,7 +123,7 @@ impl Service {
     pub fn knows_whose(self, command: &str) -> bool {
         match self {
             Self::Imap | Self::Pop | Self::Smtp => command != CONNECT,
-            Self::Mx => matches!(command, RCPT | "data"),
+            Self::Mx => matches!(command, RCPT | "data" | MESSAGE),
             Self::Oauth => matches!(
                 command,
                 "token"

@@ -218,7 +218,7 @@ fn what_does_not_go_together_is_said_in_a_sentence() {
     };
     for (target, why) in [
         ("imap.connect", "nobody has signed in yet"),
-        ("mx.mail", "rcpt and data"),
+        ("mx.mail", "rcpt, data and message"),
         ("oauth.par", "authorize, token"),
         ("oauth.client_credentials", "authorize, token"),
     ] {

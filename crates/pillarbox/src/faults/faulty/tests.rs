@@ -412,6 +412,64 @@ async fn answers_are_cut_slowed_or_left_out() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_message_can_go_wrong_by_itself() {
+    for (fault, text, last, heard, closed) in [
+        // The answer is lost, the message is not.
+        (
+            "smtp.message half",
+            "x\r\n",
+            "don",
+            "DATA\r\nx\r\n.\r\n",
+            true,
+        ),
+        ("smtp.message drop", "x\r\n", "", "DATA\r\nx\r\n", true),
+        (
+            "smtp.message delay 10ms",
+            "x\r\n",
+            "done\r\n",
+            "DATA\r\nx\r\n.\r\n",
+            false,
+        ),
+        // What the real conversation gets is no message.
+        (
+            "smtp.message refuse",
+            "x\r\n",
+            "451 4.3.0 Temporary System Problem. Try again later t - pillarbox\r\n",
+            "DATA\r\n\r\nx\r\n.\r\n",
+            false,
+        ),
+    ] {
+        let mut stage = Stage::new(Protocol::Submission, &[fault]);
+        assert_eq!(stage.send("DATA\r\n").await, "354 go\r\n", "{fault}");
+        assert_eq!(stage.send(text).await, "");
+        assert_eq!(stage.send(".\r\n").await, last, "{fault}");
+        assert_eq!(
+            (stage.heard().as_str(), stage.closed),
+            (heard, closed),
+            "{fault}"
+        );
+        if !closed {
+            assert_eq!(
+                stage.send("MESSAGE\r\n").await,
+                "did MESSAGE\r\n",
+                "no command"
+            );
+        }
+    }
+    let mut stage = Stage::new(Protocol::Submission, &["smtp.message refuse"]);
+    let said = stage.send("BDAT 2\r\nx\nBDAT 2 LAST\r\ny\nNOOP\r\n").await;
+    assert!(
+        said.contains("451 4.3.0 ") && said.ends_with("did NOOP\r\n"),
+        "{said}"
+    );
+    assert!(
+        stage.heard().ends_with("RSET\r\nNOOP\r\n"),
+        "{}",
+        stage.heard()
+    );
+}
+
+#[tokio::test]
 async fn a_greeting_can_go_wrong() {
     let mut stage = Stage::new(Protocol::Submission, &["smtp.connect refuse"]);
     stage.go_on().await;
