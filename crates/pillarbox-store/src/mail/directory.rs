@@ -29,7 +29,7 @@ impl Store {
     /// Makes an account with its system mailboxes. If an earlier call was interrupted by a crash, this one completes it.
     ///
     /// # Errors
-    /// [`StoreError::AccountExists`], also if the address is an alias; [`StoreError::BadName`].
+    /// [`StoreError::AccountExists`], also if the address is an alias; [`StoreError::BadAddress`].
     pub async fn create_account(
         &self,
         address: &str,
@@ -37,7 +37,7 @@ impl Store {
         now: Millis,
     ) -> Result<AccountId> {
         self.house.hear(now);
-        let address = checked(address)?;
+        let address = whole(address)?;
         let id = self.claim(address.clone(), self.random_id()).await?;
         let account = self.account(&id);
         account
@@ -124,10 +124,10 @@ impl Store {
     /// Makes `address` lead to an account that exists.
     ///
     /// # Errors
-    /// [`StoreError::AccountExists`] if it leads to another one, [`StoreError::NoSuchAccount`], [`StoreError::BadName`],
+    /// [`StoreError::AccountExists`] if it leads to another one, [`StoreError::NoSuchAccount`], [`StoreError::BadAddress`],
     /// [`StoreError::TooMany`].
     pub async fn add_alias(&self, address: &str, of: &AccountId) -> Result<()> {
-        let address = checked(address)?;
+        let address = whole(address)?;
         if let Some(listing) = self.listing(&address).await?
             && listing.account != of.0
         {
@@ -287,9 +287,17 @@ fn shard_id(shard: u8) -> AccountId {
 fn checked(address: &str) -> Result<Arc<str>> {
     let bad = |c: char| c.is_control() || c.is_whitespace();
     if address.is_empty() || address.len() > ADDRESS_BYTES_MAX || address.chars().any(bad) {
-        return Err(StoreError::BadName("not an address"));
+        return Err(StoreError::BadAddress);
     }
     Ok(address.to_lowercase().into())
+}
+
+/// The same of one that is to lead somewhere from now on: mail finds it by its domain, so it needs one, and a name.
+fn whole(address: &str) -> Result<Arc<str>> {
+    match address.rsplit_once('@') {
+        Some((name, domain)) if !name.is_empty() && !domain.is_empty() => checked(address),
+        _ => Err(StoreError::BadAddress),
+    }
 }
 
 /// Removes some of a removed account's rows; whether there are more. Its head and addresses stay to the last.

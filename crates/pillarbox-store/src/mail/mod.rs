@@ -395,6 +395,9 @@ pub enum StoreError {
     /// Why not.
     #[error("not a name for a mailbox: {0}")]
     BadName(&'static str),
+    /// For an account or alias: it has no name or no domain, is too long, or holds what no address does.
+    #[error("not a mail address, which is written like ada@example.org")]
+    BadAddress,
     /// DELETE or RENAME of one with a role.
     #[error("a system mailbox is neither deleted nor renamed")]
     SystemMailbox,

@@ -159,6 +159,33 @@ fn faulty() -> Arc<Faulty> {
 }
 
 #[tokio::test]
+async fn an_address_has_a_name_and_a_domain() {
+    let house = House::new().await;
+    let long = format!("{}@example.org", "a".repeat(320));
+    for bad in [
+        "",
+        "carol",
+        "@example.org",
+        "carol@",
+        "carol x@t",
+        "c\rd@t",
+        &long,
+    ] {
+        let made = house.store.create_account(bad, Naming::Plain, NOW).await;
+        assert!(matches!(made, Err(StoreError::BadAddress)), "{bad:?}");
+        let alias = house.store.add_alias(bad, &house.id).await;
+        assert!(matches!(alias, Err(StoreError::BadAddress)), "{bad:?}");
+        assert_eq!(house.store.account_of(bad).await.unwrap(), None);
+    }
+    assert_eq!(house.store.accounts(None, 10).await.unwrap().len(), 1);
+    for good in ["carol@t", "\"a@b\"@example.org"] {
+        house.store.add_alias(good, &house.id).await.unwrap();
+        let found = house.store.account_of(good).await.unwrap();
+        assert_eq!(found, Some(house.id.clone()));
+    }
+}
+
+#[tokio::test]
 async fn a_crash_between_the_two_commits_of_an_account_is_made_good() {
     let engine = faulty();
     let blobs: Arc<dyn Blobs> = Arc::new(MemoryBlobs::new());

@@ -138,9 +138,6 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
             password,
             administrator,
         } => {
-            if !address.contains('@') {
-                return Err(Failure::no(format!("{address} is not a mail address")));
-            }
             let now = house.clock.wall();
             let made = actor
                 .create_person(&address, password.as_deref(), house.naming, now)
