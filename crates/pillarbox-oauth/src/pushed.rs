@@ -104,7 +104,7 @@ impl Identity {
         let text = opaque::random_text(&self.inner.random, 24);
         let row = PushedRow {
             client: client.id.to_string(),
-            whose: self.whose(&client),
+            whose: self.share_of(&client),
             params: kept,
             ends: now.saturating_add(LIFE_MS),
         };
@@ -126,7 +126,7 @@ impl Identity {
 
     /// Whose share of the room a request takes. Anybody can use the name of a program without a secret, and anybody may
     /// register one with a secret, so only a name that proves something has a share of its own.
-    fn whose(&self, client: &Client) -> String {
+    fn share_of(&self, client: &Client) -> String {
         match (client.is_confidential() && client.is_vetted(), self.peer) {
             (true, _) => format!("client {}", client.id),
             (false, Some(peer)) => format!("network {}", network(peer)),
