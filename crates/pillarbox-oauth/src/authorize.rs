@@ -64,6 +64,20 @@ impl Identity {
         params: &[(String, String)],
         now: Millis,
     ) -> Result<AuthorizationRequest, AuthorizationError> {
+        let request = self.check_request(params, now).await?;
+        if request.client.always_pushes() && request.pushed.is_none() {
+            let text = "the program registered to push its requests beforehand";
+            return Err(self.refuse(&request, ErrorCode::InvalidRequest, text));
+        }
+        Ok(request)
+    }
+
+    /// The same for one that may be on its way to be pushed.
+    pub(crate) async fn check_request(
+        &self,
+        params: &[(String, String)],
+        now: Millis,
+    ) -> Result<AuthorizationRequest, AuthorizationError> {
         let page = |code, text: &str| AuthorizationError::page(code, text);
         let mut params = Params::new(params).map_err(|name| {
             page(

@@ -209,6 +209,16 @@ impl Client {
         self.own.as_ref().is_some_and(OwnRow::is_unused)
     }
 
+    /// Whether it gets tokens with a proof of possession only (RFC 9449 §5.2).
+    pub(crate) fn always_proves(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.proves)
+    }
+
+    /// Whether people come from it with pushed requests only (RFC 9126 §6).
+    pub(crate) fn always_pushes(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.pushes)
+    }
+
     /// Whether it may ask for this: everything, but for what a client that registered itself left out.
     pub(crate) fn may_ask_for(&self, scopes: Scopes) -> bool {
         let own = self.own.as_ref().and_then(|own| own.scope.as_deref());

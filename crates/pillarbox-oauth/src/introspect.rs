@@ -151,6 +151,11 @@ impl Identity {
                 "Only a service account with a secret or key acts in its own name.",
             ));
         }
+        if self.proof.is_some() {
+            let text =
+                "Tokens for administration are not bound to keys: ask without a proof (DPoP).";
+            return Err(TokenError::new(ErrorCode::InvalidRequest, text));
+        }
         let asked = params.get("scope").unwrap_or(Scope::Admin.name());
         let scopes = read_any_scopes(asked)?;
         if scopes != Scopes::default().with(Scope::Admin) {

@@ -99,7 +99,7 @@ impl Identity {
                 "The request is too long.",
             ));
         }
-        let good = self.authorization_request(&kept, now).await;
+        let good = self.check_request(&kept, now).await;
         good.map_err(|error| TokenError::new(error.code, error.description))?;
         let text = opaque::random_text(&self.inner.random, 24);
         let row = PushedRow {

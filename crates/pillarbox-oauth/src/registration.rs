@@ -161,6 +161,7 @@ impl Identity {
                 && new.scope == own.scope;
             own.approved &= same;
             (own.scope, own.jwks, own.grant_types) = (new.scope, new.jwks, new.grant_types);
+            (own.proves, own.pushes) = (new.proves, new.pushes);
             row.name.clone_from(&fresh.name);
             row.redirects.clone_from(&fresh.redirects);
             row.keys.clone_from(&fresh.keys);
@@ -302,6 +303,8 @@ impl Identity {
             grant_types: wanted.grant_types.clone(),
             scope: wanted.scope.clone(),
             jwks: wanted.jwks.clone(),
+            proves: wanted.proves,
+            pushes: wanted.pushes,
             approved: false,
             used: None,
         };
@@ -374,6 +377,14 @@ impl Identity {
             }
             if let Some(jwks) = &own.jwks {
                 told["jwks"] = jwks.clone();
+            }
+            for (name, on) in [
+                ("dpop_bound_access_tokens", own.proves),
+                ("require_pushed_authorization_requests", own.pushes),
+            ] {
+                if on {
+                    told[name] = json!(on);
+                }
             }
         }
         if row.kind != ClientKind::Device {

@@ -383,6 +383,12 @@ pub(crate) struct OwnRow {
     pub scope: Option<String>,
     /// Its keys as it sent them.
     pub jwks: Option<serde_json::Value>,
+    /// Whether it asks for tokens with a proof of possession only, because it said so.
+    #[serde(default)]
+    pub proves: bool,
+    /// Whether it pushes every authorization request, because it said so.
+    #[serde(default)]
+    pub pushes: bool,
     /// Whether an administrator has looked at it as it is now.
     pub approved: bool,
     /// When somebody let it in for the first time.

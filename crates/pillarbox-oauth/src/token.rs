@@ -103,6 +103,10 @@ impl Identity {
             return self.redeem_assertion(&params, now).await;
         }
         let client = self.authenticate(basic, &params, now).await?;
+        if client.always_proves() && self.proof.is_none() {
+            let text = "The program registered to bring a proof (DPoP) with every request.";
+            return Err(TokenError::new(ErrorCode::InvalidDpopProof, text));
+        }
         match grant_type {
             Some(GrantType::ClientCredentials) => self.check_administrated(&params)?,
             _ => self.check_resource(&params)?,

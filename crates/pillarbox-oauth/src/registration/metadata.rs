@@ -43,6 +43,10 @@ pub(super) struct Wanted {
     pub scope: Option<String>,
     pub keys: Vec<VerifyKey>,
     pub jwks: Option<Value>,
+    /// `dpop_bound_access_tokens` (RFC 9449 §5.2).
+    pub proves: bool,
+    /// `require_pushed_authorization_requests` (RFC 9126 §6).
+    pub pushes: bool,
 }
 
 impl Wanted {
@@ -89,6 +93,8 @@ impl Wanted {
             scope: scope.map(|scopes| scopes.to_string()),
             keys,
             jwks,
+            proves: flag(metadata, "dpop_bound_access_tokens")?,
+            pushes: flag(metadata, "require_pushed_authorization_requests")?,
         })
     }
 }
@@ -215,6 +221,14 @@ fn text<'a>(metadata: &'a Value, name: &str) -> Result<Option<&'a str>> {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(format!("{name} is not a text."))),
+    }
+}
+
+fn flag(metadata: &Value, name: &str) -> Result<bool> {
+    match metadata.get(name) {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(on)) => Ok(*on),
+        Some(_) => Err(invalid(format!("{name} is neither true nor false."))),
     }
 }
 

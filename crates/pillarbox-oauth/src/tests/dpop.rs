@@ -247,6 +247,21 @@ async fn a_code_can_be_for_one_key() {
 }
 
 #[tokio::test]
+async fn tokens_for_administration_are_not_bound() {
+    let (house, holder) = (House::new().await, Holder::new());
+    let panel = requests::panel(&house).await;
+    let form = params(&[("grant_type", "client_credentials")]);
+    let identity = house.identity.with_proof(holder.proof(&house));
+    let bound = identity.token(Some(panel.clone()), &form, NOW).await;
+    assert_eq!(
+        name(bound),
+        "invalid_request",
+        "a bearer token would only look bound"
+    );
+    assert!(house.identity.token(Some(panel), &form, NOW).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_proof_buys_one_answer() {
     let (house, holder) = (House::new().await, Holder::new());
     let (one, two) = (code(&house, &[]).await, code(&house, &[]).await);

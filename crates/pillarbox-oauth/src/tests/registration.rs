@@ -72,6 +72,60 @@ async fn used(house: &House, told: &Value, now: Millis) {
 }
 
 #[tokio::test]
+async fn who_registers_to_prove_and_push_always_is_held_to_it() {
+    let house = house(Registration::Open).await;
+    let (dpop, push) = (
+        "dpop_bound_access_tokens",
+        "require_pushed_authorization_requests",
+    );
+    let mut wanted =
+        json!({"client_name": "Page", "redirect_uris": [CB], "token_endpoint_auth_method": "none"});
+    let plain = register(&house, &wanted).await.unwrap();
+    assert!(plain.get(dpop).is_none() && plain.get(push).is_none());
+    (wanted[dpop], wanted[push]) = (json!(true), json!(true));
+    let told = register(&house, &wanted).await.unwrap();
+    assert_eq!((&told[dpop], &told[push]), (&json!(true), &json!(true)));
+    let (id, token) = (
+        text(&told, "client_id"),
+        text(&told, "registration_access_token"),
+    );
+    let identity = &house.identity;
+    let form = request(&[("client_id", id), ("redirect_uri", CB)]);
+
+    let refused = identity
+        .authorization_request(&form, NOW)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidRequest);
+    let told = query(&refused.redirect.unwrap(), "error");
+    assert_eq!(told.as_deref(), Some("invalid_request"));
+    let pushed = identity.push_request(None, &form, NOW).await.unwrap();
+    let carried = params(&[("client_id", id), ("request_uri", &pushed.request_uri)]);
+    let asked = identity.authorization_request(&carried, NOW).await.unwrap();
+    let left = identity
+        .approve(&asked, &house.ada_signed_in().await, NOW)
+        .await;
+    let code = query(&left.unwrap(), "code").unwrap();
+    let form = tokens::form(&code, &[("client_id", id), ("redirect_uri", CB)]);
+    let bare = identity.token(None, &form, NOW).await.unwrap_err();
+    assert_eq!(bare.code, ErrorCode::InvalidDpopProof);
+    let tokens = dpop::Holder::new().token(&house, &form).await.unwrap();
+    assert_eq!(tokens.token_type, "DPoP", "and nothing was spent");
+
+    // It may think better of it.
+    wanted["client_id"] = json!(id);
+    (wanted[dpop], wanted[push]) = (json!(false), json!(null));
+    let changed = identity
+        .register_anew(id, token, wanted.to_string().as_bytes(), NOW)
+        .await
+        .unwrap();
+    assert!(changed.get(dpop).is_none() && changed.get(push).is_none());
+    identity.clients().await.unwrap();
+    let client = identity.client(id).unwrap();
+    assert!(!client.always_proves() && !client.always_pushes());
+}
+
+#[tokio::test]
 async fn its_own_secret_is_its_own_at_once() {
     let house = house(Registration::Open).await;
     let told = register(&house, &web()).await.unwrap();
@@ -351,6 +405,8 @@ async fn every_refusal() {
         ("jwks", json!({"keys": []})),
         ("id_token_signed_response_alg", json!("none")),
         ("subject_type", json!("pairwise")),
+        ("dpop_bound_access_tokens", json!("true")),
+        ("require_pushed_authorization_requests", json!(1)),
     ] {
         assert_eq!(
             code(&house, &with(name, value.clone())).await,

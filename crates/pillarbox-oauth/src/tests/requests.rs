@@ -302,7 +302,7 @@ async fn a_token_for_administration_can_be_revoked() {
 }
 
 /// A service account that administrates.
-async fn panel(house: &House) -> BasicAuth {
+pub(crate) async fn panel(house: &House) -> BasicAuth {
     let new = NewClient {
         delegated: Scopes::parse_known("pillarbox:admin"),
         ..NewClient::new("Panel", ClientKind::Service)
