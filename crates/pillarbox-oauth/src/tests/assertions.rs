@@ -157,6 +157,44 @@ async fn its_token_can_be_revoked_by_whoever_holds_it() {
 }
 
 #[tokio::test]
+async fn a_suspended_mailbox_gets_no_token_and_no_trace() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    house
+        .identity
+        .set_suspended(&house.ada, true)
+        .await
+        .unwrap();
+    let told = ask(&house, &robot.sign(&json!({})), NOW).await.unwrap_err();
+    assert_eq!(told.code.name(), "invalid_grant");
+    assert!(house.identity.grants(&house.ada).await.unwrap().is_empty());
+    house
+        .identity
+        .set_suspended(&house.ada, false)
+        .await
+        .unwrap();
+    assert!(ask(&house, &robot.sign(&json!({})), NOW).await.is_ok());
+}
+
+#[tokio::test]
+async fn with_a_proof_its_token_is_bound_and_opens_no_mailbox() {
+    let (house, holder) = (House::new().await, dpop::Holder::new());
+    let robot = robot(&house, "mail").await;
+    let form = params(&[
+        ("grant_type", GRANT),
+        ("assertion", &robot.sign(&json!({}))),
+    ]);
+    let proven = house.identity.with_proof(holder.proof(&house));
+    let answer = proven.token(None, &form, NOW).await.unwrap();
+    assert_eq!(answer.token_type, "DPoP");
+    let access = answer.access_token.expose();
+    let refused = house.identity.bearer(ADA, access, Service::Imap, NOW).await;
+    assert!(refused.unwrap_err().cause.contains("DPoP"));
+    let twice = proven.token(None, &form, NOW).await.unwrap_err();
+    assert_eq!(twice.code.name(), "invalid_dpop_proof");
+}
+
+#[tokio::test]
 async fn every_refusal() {
     let house = House::new().await;
     let robot = robot(&house, "mail pillarbox:imap").await;

@@ -71,22 +71,21 @@ async fn every_grant_wants_its_client() {
     assert_eq!(answer(&house, &wrong).await, "invalid_client");
 }
 
-#[tokio::test]
-async fn no_grant_is_for_clients_that_wait() {
-    let house = House::new().await;
+/// A client that no administrator has approved yet.
+pub(crate) async fn waiting(house: &House) -> String {
     let new = NewClient {
         redirects: vec!["http://127.0.0.1/".into()],
         status: Status::Waiting,
         ..NewClient::new("Waits", ClientKind::Native)
     };
-    let id = house
-        .identity
-        .add_client(new, NOW)
-        .await
-        .unwrap()
-        .0
-        .id
-        .to_string();
+    let (client, _) = house.identity.add_client(new, NOW).await.unwrap();
+    client.id.to_string()
+}
+
+#[tokio::test]
+async fn no_grant_is_for_clients_that_wait() {
+    let house = House::new().await;
+    let id = waiting(&house).await;
     for grant in [CODE, REFRESH, DEVICE, CREDENTIALS] {
         let pairs = [("grant_type", grant), ("client_id", id.as_str())];
         assert_eq!(
@@ -196,4 +195,75 @@ async fn other_grants_and_other_resources() {
         ];
         assert_eq!(answer(&house, &pairs).await, error, "{resource}");
     }
+}
+
+#[tokio::test]
+async fn a_refresh_token_ends_by_lying_unused() {
+    const DAY: Millis = 24 * HOUR;
+    let house = House::new().await;
+    let code = tokens::code(&house, &[]).await;
+    let first = house
+        .identity
+        .token(None, &tokens::form(&code, &[]), NOW)
+        .await;
+    let first = dpop::refresh("desktop", &first.unwrap());
+    let used = NOW + 179 * DAY;
+    let second = house.identity.token(None, &first, used).await.unwrap();
+    let second = dpop::refresh("desktop", &second);
+    let late = house.identity.token(None, &second, used + 180 * DAY).await;
+    assert_eq!(late.unwrap_err().code.name(), "invalid_grant");
+    let just = house
+        .identity
+        .token(None, &second, used + 180 * DAY - 1)
+        .await;
+    assert!(
+        just.is_ok(),
+        "it is counted from the last use, and a late one ends nothing"
+    );
+}
+
+#[tokio::test]
+async fn every_endpoint_says_when_the_server_fails() {
+    let (house, engine) = House::failing().await;
+    let identity = &house.identity;
+    let (code, token) = (tokens::code(&house, &[]).await, house.token().await);
+    let refresh = house.mint_refresh().await;
+    engine.goes_blind();
+    let name = |error: Option<crate::TokenError>| error.map_or("ok", |error| error.code.name());
+    for form in [
+        tokens::form(&code, &[]),
+        params(&[
+            ("grant_type", REFRESH),
+            ("client_id", "cli"),
+            ("refresh_token", &refresh),
+        ]),
+    ] {
+        let told = identity.token(None, &form, NOW).await;
+        assert_eq!(name(told.err()), "server_error", "{form:?}");
+    }
+    let form = params(&[("client_id", "tv"), ("scope", "mail")]);
+    let told = identity.device_code(None, &form, NOW).await;
+    assert_eq!(name(told.err()), "server_error");
+    let told = identity
+        .push_request(None, &authorization::request(&[]), NOW)
+        .await;
+    assert_eq!(name(told.err()), "server_error");
+    let form = params(&[("token", &token)]);
+    let told = identity.revoke(None, &form, NOW).await;
+    assert_eq!(name(told.err()), "server_error");
+    let web = crate::BasicAuth {
+        id: "web".into(),
+        secret: crate::Secret::new("pillarbox"),
+    };
+    let form = params(&[("token", &refresh)]);
+    let told = identity.introspect(Some(web), &form, NOW).await;
+    assert_eq!(name(told.err()), "server_error");
+    // Nothing is known of the program, so only a page can say it.
+    let reference = "urn:ietf:params:oauth:request_uri:x";
+    let form = params(&[("client_id", "desktop"), ("request_uri", reference)]);
+    let told = identity
+        .authorization_request(&form, NOW)
+        .await
+        .unwrap_err();
+    assert_eq!((told.code.name(), told.redirect), ("server_error", None));
 }

@@ -132,6 +132,16 @@ impl House {
         self.mint(crate::Mint::default()).await
     }
 
+    /// A refresh token of Ada's.
+    pub(crate) async fn mint_refresh(&self) -> String {
+        let mint = crate::Mint {
+            refresh: true,
+            ..crate::Mint::default()
+        };
+        let minted = self.identity.mint(&self.ada, mint, NOW).await.unwrap();
+        minted.refresh_token.unwrap().expose().to_owned()
+    }
+
     pub(crate) async fn mint(&self, mint: crate::Mint) -> String {
         let minted = self.identity.mint(&self.ada, mint, NOW).await.unwrap();
         minted.access_token.expose().to_owned()

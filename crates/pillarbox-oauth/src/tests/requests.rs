@@ -317,6 +317,7 @@ pub(crate) async fn panel(house: &House) -> BasicAuth {
 #[tokio::test]
 async fn a_request_is_pushed_first() {
     let house = House::new().await;
+    let waits = errors::waiting(&house).await;
     let pushed = house
         .identity
         .push_request(None, &request(&[("state", "s")]), NOW)
@@ -376,6 +377,16 @@ async fn a_request_is_pushed_first() {
             "invalid_request",
         ),
         (vec![("scope", "everything")], "invalid_scope"),
+        (
+            vec![("response_type", "token")],
+            "unsupported_response_type",
+        ),
+        (
+            vec![("resource", "https://other.example")],
+            "invalid_target",
+        ),
+        (vec![("client_id", &*waits)], "unauthorized_client"),
+        (vec![("client_id", "tv")], "unauthorized_client"),
         (vec![("client_id", "nobody")], "invalid_client"),
         (vec![("client_id", "web")], "invalid_client"),
         (

@@ -37,6 +37,11 @@ impl Failing {
         self.blind_after.store(true, Ordering::SeqCst);
     }
 
+    /// Nothing can be read from now on.
+    pub(crate) fn goes_blind(&self) {
+        self.blind.store(true, Ordering::SeqCst);
+    }
+
     fn works_again(&self) {
         self.commits.store(0, Ordering::SeqCst);
         self.blind_after.store(false, Ordering::SeqCst);
