@@ -30,3 +30,5 @@ def test_openid_client(server, tool, tmp_path):
     assert seen["boundUser"] == person.address and seen["boundConfirmed"] is True
     assert seen["boundAsBearer"] == 401 and seen["boundStolen"] == "invalid_grant"
     assert seen["denied"] == "access_denied"
+    assert seen["hasty"] == ["authorization_pending", "slow_down", "tokens"]
+    assert seen["waited"] >= 5_900, "5 seconds longer than before"

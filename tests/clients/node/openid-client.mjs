@@ -113,4 +113,19 @@ const answer = oidc.pollDeviceAuthorizationGrant(tv, refused).catch((fault) => f
 await browser.open("/device/consent", { then: `user_code=${refused.user_code}`, answer: "cancel" });
 seen.denied = await answer;
 
+// One that asks too often is told so, and waits longer by itself (RFC 8628 §3.5).
+const hasty = await oidc.initiateDeviceAuthorization(tv, { scope });
+const asked = [];
+tv[oidc.customFetch] = async (...request) => {
+  const answer = await fetch(...request);
+  const told = answer.ok ? "tokens" : (await answer.clone().json()).error;
+  asked.push({ told, at: performance.now() });
+  const allow = new URLSearchParams({ user_code: hasty.user_code });
+  if (told === "slow_down") await browser.allow(`/device/consent?${allow}`, "/device/consent");
+  return answer;
+};
+await oidc.pollDeviceAuthorizationGrant(tv, { ...hasty, interval: 1 });
+seen.hasty = asked.map(({ told }) => told);
+seen.waited = asked.at(-1).at - asked.at(-2).at;
+
 console.log(JSON.stringify({ ...seen, token: viewer.access_token }));
