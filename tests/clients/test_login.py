@@ -257,6 +257,21 @@ def test_an_answer_that_was_lost_costs_no_consent(own_server, tmp_path):
     assert json.loads(server.run("grant", "list", ada.address, "--json"))[-1]["revoked"]
 
 
+def test_a_suspension_costs_no_consent(server, user, person):
+    """While it lasts nothing is given; afterwards the refresh token that was refused is as good as before."""
+    user.login(person)
+    before = user.kept(person)["refresh_token"]
+    server.run("account", "suspend", person.address)
+    for _ in range(2):
+        user.age(person)
+        done = user.run("token", "--for", person.address)
+        assert (done.returncode, done.stdout) == (1, ""), done
+    assert user.kept(person)["refresh_token"] == before
+    server.run("account", "resume", person.address)
+    assert user.good("token", "--for", person.address)
+    assert "two hold it" not in server.run("account", "activity", person.address)
+
+
 def test_a_disk_that_is_full_costs_no_consent(user, person):
     user.login(person)
     user.age(person)
