@@ -61,7 +61,7 @@ const UNHEARD: &[(&str, &[&str])] = &[
             "socket2",
         ],
     ),
-    ("pillarbox-web", &["rustls", "fjall"]),
+    ("pillarbox-web", &["rustls", "fjall", "hickory-resolver"]),
 ];
 
 const FORBIDDEN: &[&str] = &[
@@ -74,7 +74,14 @@ const FORBIDDEN: &[&str] = &[
     "viaspf",
     "async-std",
 ];
-const ONCE: &[&str] = &["rustls", "aws-lc-sys", "aws-lc-rs", "hyper", "tokio"];
+const ONCE: &[&str] = &[
+    "rustls",
+    "aws-lc-sys",
+    "aws-lc-rs",
+    "hyper",
+    "tokio",
+    "hickory-proto",
+];
 const LICENCES: &[&str] = &[
     "MIT",
     "Apache-2.0",

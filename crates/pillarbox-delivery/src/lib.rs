@@ -1,5 +1,5 @@
 //! Mail in and out: who a recipient is, what is done to a message's header, and how one accepted message becomes one
-//! body and a record for each local recipient, a copy in Sent, or an entry of the captured outbox.
+//! body and a record for each local recipient, a copy in Sent, or an entry of the captured outbox. And the one resolver ([`dns`]).
 //!
 //! **Acknowledged means durable.** [`Acceptance::finish`] answers after every commit. If one of several fails, the whole
 //! message is refused for now and its text and envelope are remembered, so that the sender's next attempt carries the
@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+pub mod dns;
 mod join;
 mod line_ends;
 mod outbox;
