@@ -275,6 +275,7 @@ def test_what_is_refused_and_how(server, api, person):
         ("POST", "/accounts", {"address": "x"}, None, 422),
         ("POST", "/apps/none/approve", None, None, 404),
         ("GET", "/domains/elsewhere.example/dns", None, None, 404),
+        ("GET", "/domains/elsewhere.example/check", None, None, 404),
         ("DELETE", "/sessions/ada@example.test", None, None, 404),
     ]:
         found = api(method, path, body, raw=raw)

@@ -1,10 +1,13 @@
 //! What the pages ask of the running server besides people and their mail: live mail connections, what happened, how it
 //! does, and in development the clock, faults on purpose and the wire log. The program answers; protocols are known here by their names for people only.
 
+use crate::published::{Answer, Question};
 use pillarbox_oauth::Credential;
 use pillarbox_store::mail::{AccountId, Millis, Naming};
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -196,6 +199,9 @@ impl fmt::Display for Ended {
     }
 }
 
+/// What [`Control::look_up`] brings: an answer for each question, in their order; or in a sentence why nobody is asked.
+pub type LookingUp<'a> = Pin<Box<dyn Future<Output = Result<Vec<Answer>, String>> + Send + 'a>>;
+
 /// The running server as pages see it. Every method has an answer for a server that has nothing of the kind.
 pub trait Control: Send + Sync {
     /// Live connections, oldest first.
@@ -223,6 +229,11 @@ pub trait Control: Send + Sync {
     /// The domain new accounts are in.
     fn domain(&self) -> String {
         String::new()
+    }
+    /// Asks the DNS, all questions at once, within a few seconds.
+    fn look_up(&self, questions: Vec<Question>) -> LookingUp<'_> {
+        let _ = questions;
+        Box::pin(async { Err("Not asked: this server asks no name servers.".to_owned()) })
     }
     /// Path of the certificate that mail programs must be told to trust, if it is not one they know.
     fn authority(&self) -> Option<String> {

@@ -1,11 +1,13 @@
 //! The domains of this server, and what to publish of each in the DNS so that mail arrives and mail programs set themselves up:
 //! MX, the SRV records of RFC 6186 and RFC 8314 §5.1, where Mozilla's programs and Outlook look, and who may send (RFC 7208).
 //!
-//! Deliberately absent: whether it is published, which needs a resolver; DKIM and DMARC, as long as nothing is signed.
+//! Deliberately absent: whether it is published, which is [`crate::published`]'s question; DKIM and DMARC, as long as nothing
+//! is signed.
 
 use crate::MailServices;
 use pillarbox_store::mail::{Store, StoreError};
 use std::collections::BTreeMap;
+use url::Host;
 
 /// Accounts read at once while counting.
 const READ_AT_ONCE: usize = 1_000;
@@ -59,6 +61,23 @@ pub struct DnsRecord {
     pub value: String,
     /// What it is good for, in words.
     pub why: &'static str,
+    /// What must stand there.
+    pub(crate) wants: Wants,
+}
+
+/// What makes a record the right one. Hosts are in ASCII and have no dot at their end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// Addresses of its own: it is the mail host.
+    Addresses,
+    /// Mail goes to this host.
+    Exchange(String),
+    /// Mail may come from this host.
+    Sender(String),
+    /// The service is on this host at this port; None, if it is closed.
+    Service(String, Option<u16>),
+    /// The same as this host.
+    Alias(String),
 }
 
 impl DnsRecord {
@@ -68,9 +87,18 @@ impl DnsRecord {
     }
 }
 
+/// A name as the DNS knows it: in lower case, beyond ASCII as an A-label (RFC 5890 §2.3.2.1).
+pub(crate) fn in_ascii(name: &str) -> String {
+    match Host::parse(name) {
+        Ok(Host::Domain(ascii)) => ascii.trim_end_matches('.').to_owned(),
+        // What is no host is said as it is; whoever is asked for it says so.
+        _ => name.to_ascii_lowercase(),
+    }
+}
+
 /// What to publish for a domain. `web` is the host of the pages.
 pub fn records(domain: &str, mail: &MailServices, web: &str) -> Vec<DnsRecord> {
-    let host = &mail.host;
+    let (domain, host, web) = (in_ascii(domain), in_ascii(&mail.host), in_ascii(web));
     // RFC 6186 §3.4: the lower number is preferred, and a service that is not there has the root as its target.
     let srv = |service: &str, priority: u8, port: Option<u16>, why| DnsRecord {
         name: format!("_{service}._tcp.{domain}."),
@@ -80,6 +108,14 @@ pub fn records(domain: &str, mail: &MailServices, web: &str) -> Vec<DnsRecord> {
             None => "0 0 0 .".to_owned(),
         },
         why,
+        wants: Wants::Service(host.clone(), port),
+    };
+    let alias = |name: &str, why| DnsRecord {
+        name: format!("{name}.{domain}."),
+        kind: "CNAME",
+        value: format!("{web}."),
+        why,
+        wants: Wants::Alias(web.clone()),
     };
     vec![
         DnsRecord {
@@ -87,12 +123,14 @@ pub fn records(domain: &str, mail: &MailServices, web: &str) -> Vec<DnsRecord> {
             kind: "MX",
             value: format!("10 {host}."),
             why: "Mail for the domain comes here",
+            wants: Wants::Exchange(host.clone()),
         },
         DnsRecord {
             name: format!("{domain}."),
             kind: "TXT",
             value: "\"v=spf1 mx -all\"".to_owned(),
             why: "Mail from the domain comes from here and from nowhere else (SPF)",
+            wants: Wants::Sender(host.clone()),
         },
         srv("imaps", 0, mail.imap, "Mail programs find IMAP with TLS"),
         srv("pop3s", 10, mail.pop, "Mail programs find POP with TLS"),
@@ -108,18 +146,14 @@ pub fn records(domain: &str, mail: &MailServices, web: &str) -> Vec<DnsRecord> {
             mail.submission,
             "Older mail programs find sending with STARTTLS",
         ),
-        DnsRecord {
-            name: format!("autoconfig.{domain}."),
-            kind: "CNAME",
-            value: format!("{web}."),
-            why: "Thunderbird and others fetch all settings; the certificate must name this host too",
-        },
-        DnsRecord {
-            name: format!("autodiscover.{domain}."),
-            kind: "CNAME",
-            value: format!("{web}."),
-            why: "Outlook fetches all settings; the certificate must name this host too",
-        },
+        alias(
+            "autoconfig",
+            "Thunderbird and others fetch all settings; the certificate must name this host too",
+        ),
+        alias(
+            "autodiscover",
+            "Outlook fetches all settings; the certificate must name this host too",
+        ),
     ]
 }
 
@@ -153,5 +187,19 @@ mod tests {
                 "autodiscover.example.org. IN CNAME web.example.org.",
             ]
         );
+    }
+
+    #[test]
+    fn names_beyond_ascii_are_published_as_the_dns_knows_them() {
+        let mail = MailServices {
+            host: "Post.Bücher.example".into(),
+            ..MailServices::default()
+        };
+        let first = &records("München.example", &mail, "web.example.org")[0];
+        assert_eq!(
+            first.line(),
+            "xn--mnchen-3ya.example. IN MX 10 post.xn--bcher-kva.example."
+        );
+        assert_eq!(in_ascii("no host"), "no host");
     }
 }

@@ -26,6 +26,7 @@ mod headers;
 mod invite;
 mod pages;
 mod passkeys;
+mod published;
 mod registration;
 mod session;
 mod signed;
@@ -35,10 +36,11 @@ mod when;
 mod zip;
 
 pub use control::{
-    Condition, Control, Ended, Fault, FaultNames, FaultWanted, Happening, LiveSession, NoControl,
-    SignedIn, Speaker, Wanted, WireConnection, WireLine,
+    Condition, Control, Ended, Fault, FaultNames, FaultWanted, Happening, LiveSession, LookingUp,
+    NoControl, SignedIn, Speaker, Wanted, WireConnection, WireLine,
 };
 pub use domains::{DnsRecord, DomainRow, domains, records};
+pub use published::{Answer, Check, Checked, Found, Question, RecordKind, Standing, check};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

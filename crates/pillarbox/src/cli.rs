@@ -366,6 +366,9 @@ pub struct Issue {
 }
 
 #[derive(Subcommand)]
+#[command(
+    after_help = "Examples:\n  pillarbox domain dns example.org > zone.txt\n  pillarbox domain check example.org"
+)]
 pub enum DomainVerb {
     /// All of them, with their accounts
     List {
@@ -375,6 +378,14 @@ pub enum DomainVerb {
     },
     /// What to publish in the DNS, as lines of a zone file
     Dns {
+        /// As listed
+        domain: String,
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Whether that is published
+    Check {
         /// As listed
         domain: String,
         /// For programs

@@ -10,6 +10,7 @@ use crate::cli::{
 use crate::dev;
 use crate::failure::Failure;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::path::Path;
 
@@ -329,6 +330,59 @@ fn domain(verb: DomainVerb, server: &Where<'_>) -> Result<(), Failure> {
             let mut records = all.as_array().into_iter().flatten();
             records.try_for_each(|one| say(text_of(one, "line")))
         }
+        DomainVerb::Check { domain, json } => {
+            let all = server.ask(&Request::DomainCheck { domain })?;
+            if json {
+                say(&all.to_string())?;
+            }
+            let all = all.as_array().map(Vec::as_slice).unwrap_or_default();
+            if !json {
+                let mut said = BTreeSet::new();
+                all.iter()
+                    .try_for_each(|one| show_checked(one, &mut said))?;
+            }
+            judge_checked(all)
+        }
+    }
+}
+
+/// How a record stands when nobody was asked.
+const NOT_ASKED: &str = "not-asked";
+
+/// A record, how it stands, what there is to say about it that was not said before, and what was found in its place.
+fn show_checked<'a>(one: &'a Value, said: &mut BTreeSet<&'a str>) -> Result<(), Failure> {
+    let (name, kind) = (text_of(one, "name"), text_of(one, "type"));
+    let published = text_of(one, "published");
+    say(format!("{published:<10}  {name} {kind} {}", text_of(one, "value")).trim_end())?;
+    let note = text_of(one, "note");
+    if !note.is_empty() && published != NOT_ASKED && said.insert(note) {
+        say(&format!("{:12}{note}", ""))?;
+    }
+    let found = one.get("found").and_then(Value::as_array);
+    let mut found = found.into_iter().flatten().filter_map(Value::as_str);
+    found.try_for_each(|line| say(&format!("{:12}found: {line}", "")))
+}
+
+/// The exit status of a check: what is wrong weighs more than what could not be asked.
+fn judge_checked(all: &[Value]) -> Result<(), Failure> {
+    let published = |one: &Value| text_of(one, "published").to_owned();
+    let count = |name: &str| all.iter().filter(|one| published(one) == name).count();
+    let (wrong, unknown, of) = (
+        count("missing") + count("different"),
+        count("unknown"),
+        all.len(),
+    );
+    if wrong > 0 {
+        let text = format!("{wrong} of {of} records are missing or different");
+        return Err(Failure::no(text));
+    }
+    if unknown > 0 {
+        let text = format!("{unknown} of {of} records could not be asked for");
+        return Err(Failure::could_not(text));
+    }
+    match all.iter().find(|one| published(one) == NOT_ASKED) {
+        Some(one) => Err(Failure::could_not(text_of(one, "note"))),
+        None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, TlsMode};
+use crate::dns::Dns;
 use crate::failure::Failure;
 use crate::faults::Faults;
 use crate::journal::Journal;
@@ -29,6 +30,8 @@ pub struct House {
     pub store: Store,
     /// People and tokens.
     pub identity: Identity,
+    /// Whom it asks for names.
+    pub dns: Dns,
     /// How it was set up.
     pub config: Config,
     /// What new accounts call their system mailboxes.

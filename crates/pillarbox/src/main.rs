@@ -13,6 +13,7 @@ mod clock;
 mod commands;
 mod config;
 mod dev;
+mod dns;
 mod doors;
 mod driver;
 mod external;

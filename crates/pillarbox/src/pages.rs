@@ -9,8 +9,8 @@ use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::{Protocol, Session, Which};
 use pillarbox_store::mail::Naming;
 use pillarbox_web::{
-    Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, SignedIn, Speaker,
-    Wanted, WireConnection, WireLine,
+    Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, LookingUp,
+    Question, SignedIn, Speaker, Wanted, WireConnection, WireLine,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,10 @@ impl Control for Pages {
 
     fn domain(&self) -> String {
         self.0.config.domain.clone()
+    }
+
+    fn look_up(&self, questions: Vec<Question>) -> LookingUp<'_> {
+        Box::pin(self.0.dns.look_up(questions))
     }
 
     fn authority(&self) -> Option<String> {

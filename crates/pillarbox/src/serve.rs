@@ -3,6 +3,7 @@
 use crate::admin::server::Socket;
 use crate::clock::Clock;
 use crate::config::{self, Config, Layers, Passwords, TlsMode};
+use crate::dns::Dns;
 use crate::failure::Failure;
 use crate::faults::Faults;
 use crate::house::{self, Development, House};
@@ -92,6 +93,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
         None => None,
     };
     let mail = services::mail(&plan.config, &listening);
+    let dns = Dns::new(&plan.config, is_development, &journal);
     let house = Arc::new(House {
         mail,
         clock,
@@ -99,6 +101,7 @@ pub async fn start(plan: Plan, clock: Clock, journal: Journal) -> Result<Running
         registry,
         store,
         identity,
+        dns,
         config: plan.config,
         naming,
         development,

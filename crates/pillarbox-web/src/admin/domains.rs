@@ -1,8 +1,9 @@
-//! The domains whose mail is ours, and what to publish of each.
+//! The domains whose mail is ours, what to publish of each, and whether it is published.
 
-use crate::domains::{DnsRecord, DomainRow, domains, records};
+use crate::domains::{DomainRow, domains};
 use crate::frame::Frame;
 use crate::pages::{failed, message, show};
+use crate::published::{Check, Checked, Standing, check};
 use crate::signed::Administrator;
 use crate::{App, Site, form};
 use askama::Template;
@@ -34,7 +35,13 @@ struct View<'a> {
     site: &'a Site,
     frame: Frame<'a>,
     row: Row,
-    records: Vec<DnsRecord>,
+    /// What came of asking, in a sentence.
+    sum: String,
+    /// Why records could not be asked for, as the sum says it already.
+    common: String,
+    /// How that is to be taken: notice, warning, error, or empty.
+    mood: &'static str,
+    records: Vec<Checked>,
     /// All of them, as a zone file has them.
     zone: String,
 }
@@ -80,13 +87,52 @@ pub(crate) async fn view(
         let title = "This domain is not served here";
         return message(&app, StatusCode::NOT_FOUND, title, &[&line], None);
     };
-    let records = records(&found.name, &app.web.mail, &app.site.host);
+    let control = &*app.web.control;
+    let checked = check(&found.name, &app.web.mail, &app.site.host, control).await;
+    let mut unknown = checked.records.iter();
+    let unknown = unknown.find(|one| one.standing == Standing::Unknown);
+    let common = unknown.map(|one| one.note.clone()).unwrap_or_default();
+    let (mood, sum) = in_short(&checked, &common);
+    let to_publish = checked.records.iter().map(|one| &one.record);
     let page = View {
         site: &app.site,
         frame: Frame::admin(&signed, "/admin/domains"),
         row: row(found),
-        zone: records.iter().map(|one| one.line() + "\n").collect(),
-        records,
+        sum,
+        mood,
+        common,
+        zone: to_publish
+            .filter(|one| !one.value.is_empty())
+            .map(|one| one.line() + "\n")
+            .collect(),
+        records: checked.records,
     };
     show(StatusCode::OK, &page)
+}
+
+/// The look of what came of it, and what came of it in a sentence or two.
+fn in_short(checked: &Check, common: &str) -> (&'static str, String) {
+    if let Some(why) = &checked.not_asked {
+        return ("", why.clone());
+    }
+    let wrong = checked.count(Standing::Missing) + checked.count(Standing::Different);
+    let unknown = checked.count(Standing::Unknown);
+    let all = checked.records.len();
+    match (wrong, unknown) {
+        (0, 0) => ("notice", "Everything is published.".to_owned()),
+        (_, 0) => (
+            "error",
+            format!("{wrong} of {all} records are missing or different."),
+        ),
+        (0, _) => (
+            "warning",
+            format!("{unknown} of {all} records could not be asked for. {common}"),
+        ),
+        _ => (
+            "error",
+            format!(
+                "{wrong} of {all} records are missing or different; {unknown} could not be asked for. {common}"
+            ),
+        ),
+    }
 }

@@ -5,11 +5,12 @@ use crate::clock::{in_words, rfc3339};
 use crate::failure::Failure;
 use crate::faults::{Asked, Faults};
 use crate::house::House;
+use crate::pages::Pages;
 use crate::{journal, suggest};
 use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service};
 use pillarbox_protocols::sessions::{Session, Which};
 use pillarbox_store::mail::{AccountId, StoreError};
-use pillarbox_web::{Condition, DnsRecord, DomainRow, Ended};
+use pillarbox_web::{Checked, Condition, DnsRecord, DomainRow, Ended};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,11 @@ pub async fn answer(request: Request, house: &Arc<House>) -> Answer {
 ///
 /// # Errors
 /// A sentence for whoever asked.
-pub async fn perform(request: Request, house: &House, actor: &Identity) -> Result<Value, Failure> {
+pub async fn perform(
+    request: Request,
+    house: &Arc<House>,
+    actor: &Identity,
+) -> Result<Value, Failure> {
     match request {
         Request::Facts => match &house.development {
             Some(development) => Ok(Value::Object(development.facts(house).await?)),
@@ -132,6 +137,7 @@ pub async fn perform(request: Request, house: &House, actor: &Identity) -> Resul
             Ok(all.iter().map(domain_json).collect())
         }
         Request::DomainDns { domain } => domain_dns(house, &domain).await,
+        Request::DomainCheck { domain } => domain_check(house, &domain).await,
         Request::SessionEnd { which } => session_end(house, actor, which).await,
         Request::AccountAdd {
             address,
@@ -379,7 +385,8 @@ fn domain_json(row: &DomainRow) -> Value {
     json!({"domain": row.name, "accounts": row.accounts})
 }
 
-async fn domain_dns(house: &House, domain: &str) -> Result<Value, Failure> {
+/// A domain of ours, in its own spelling.
+async fn our_domain(house: &House, domain: &str) -> Result<String, Failure> {
     let all = domains(house).await?;
     let domain = domain.to_ascii_lowercase();
     if !all.iter().any(|row| row.name == domain) {
@@ -387,9 +394,34 @@ async fn domain_dns(house: &House, domain: &str) -> Result<Value, Failure> {
         let text = format!("no account has an address in {domain}{hint}");
         return Err(Failure::not_found(text));
     }
+    Ok(domain)
+}
+
+async fn domain_dns(house: &House, domain: &str) -> Result<Value, Failure> {
+    let domain = our_domain(house, domain).await?;
     let records = pillarbox_web::records(&domain, &house.mail, &house.web_host());
     let one = |one: &DnsRecord| json!({"name": one.name, "type": one.kind, "value": one.value, "why": one.why, "line": one.line()});
     Ok(records.iter().map(one).collect())
+}
+
+async fn domain_check(house: &Arc<House>, domain: &str) -> Result<Value, Failure> {
+    let domain = our_domain(house, domain).await?;
+    let control = Pages(house.clone());
+    let checked = pillarbox_web::check(&domain, &house.mail, &house.web_host(), &control).await;
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let not_asked = checked.not_asked.unwrap_or_default();
+    let one = |one: &Checked| {
+        let note = if one.note.is_empty() {
+            &not_asked
+        } else {
+            &one.note
+        };
+        json!({
+            "name": one.record.name, "type": one.record.kind, "value": text(&one.record.value), "why": one.record.why,
+            "published": one.standing.name(), "note": text(note), "found": one.found,
+        })
+    };
+    Ok(checked.records.iter().map(one).collect())
 }
 
 async fn session_end(house: &House, actor: &Identity, which: String) -> Result<Value, Failure> {

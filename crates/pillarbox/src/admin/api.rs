@@ -66,6 +66,7 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/apps/{id}/rotate-secret", post(rotate_secret))
         .route("/domains", get(domains))
         .route("/domains/{domain}/dns", get(domain_dns))
+        .route("/domains/{domain}/check", get(domain_check))
         .route("/sessions", get(sessions))
         .route("/sessions/{session}", delete(end_session))
         .route("/changes", get(changes))
@@ -285,7 +286,7 @@ type Here = State<Arc<House>>;
 type Who = Extension<Caller>;
 
 /// Asks as a command would.
-async fn ask(house: &House, who: &Caller, request: Ask) -> Answer {
+async fn ask(house: &Arc<House>, who: &Caller, request: Ask) -> Answer {
     let value = perform(request, house, &who.actor).await?;
     Ok(match value {
         Value::Null => StatusCode::NO_CONTENT.into_response(),
@@ -488,6 +489,14 @@ async fn domain_dns(State(house): Here, Extension(who): Who, Path(domain): Path<
     ask(&house, &who, Ask::DomainDns { domain }).await
 }
 
+async fn domain_check(
+    State(house): Here,
+    Extension(who): Who,
+    Path(domain): Path<String>,
+) -> Answer {
+    ask(&house, &who, Ask::DomainCheck { domain }).await
+}
+
 // ---- sessions
 
 async fn sessions(State(house): Here, Asked(page): Asked<Page>) -> Answer {
@@ -548,7 +557,7 @@ async fn end_sessions(
 
 // ---- apps
 
-async fn ask_of_app(house: &House, who: &Caller, ask_for: apps::Ask) -> Answer {
+async fn ask_of_app(house: &Arc<House>, who: &Caller, ask_for: apps::Ask) -> Answer {
     ask(house, who, Ask::App { ask: ask_for }).await
 }
 

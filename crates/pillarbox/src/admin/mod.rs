@@ -96,6 +96,11 @@ pub enum Request {
         /// Its name.
         domain: String,
     },
+    /// What is published of it.
+    DomainCheck {
+        /// Its name.
+        domain: String,
+    },
     /// Live connections.
     SessionList,
     /// End a session or all of an account.

@@ -12,6 +12,7 @@ use crate::journal::{Format, Level};
 use crate::listen::Wanted;
 use options::{OPTIONS, Spec};
 pub use raw::{Raw, parse_duration};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -109,6 +110,8 @@ pub struct Config {
     pub registration: Registration,
     /// Providers elsewhere whose people may sign in here.
     pub external: Vec<external::ExternalProvider>,
+    /// Name servers to ask; empty: this machine's.
+    pub dns_servers: Vec<SocketAddr>,
     /// Largest message taken, in octets.
     pub message_octets: u64,
     /// Recipients of one message.
@@ -254,6 +257,7 @@ impl Config {
             issuer: String::new(),
             registration: Registration::Off,
             external: Vec::new(),
+            dns_servers: Vec::new(),
             message_octets: 0,
             recipients: 0,
             log_format: Format::Text,
@@ -410,6 +414,7 @@ mod tests {
                 "[sign-in]\nmechanisms = ['CRAM-MD5']\n",
                 "sign-in.mechanisms",
             ),
+            ("[dns]\nservers = ['dns.example']\n", ":2: dns.servers = "),
         ] {
             let failure = with_file(text, &[]).err().unwrap();
             assert!(failure.text.contains(want), "{failure}");
@@ -440,6 +445,21 @@ mod tests {
         assert_eq!(
             chosen.origin,
             Origin::Variable("PILLARBOX_SIGN_IN_PASSWORDS".into())
+        );
+    }
+
+    #[test]
+    fn name_servers_listen_on_port_53_unless_said_otherwise() {
+        let text = "[dns]\nservers = ['192.0.2.53', '::1', '127.0.0.1:5353', '[::1]:5353']\n";
+        let config = with_file(text, &[]).unwrap().config;
+        let all: Vec<_> = config
+            .dns_servers
+            .iter()
+            .map(SocketAddr::to_string)
+            .collect();
+        assert_eq!(
+            all,
+            ["192.0.2.53:53", "[::1]:53", "127.0.0.1:5353", "[::1]:5353"]
         );
     }
 

@@ -261,6 +261,15 @@ pub const OPTIONS: &[Spec] = &[
         },
     },
     Spec {
+        key: "dns.servers",
+        default: "[]",
+        help: "name servers to ask, with a port where it is not 53; empty means those of /etc/resolv.conf",
+        more: "They must answer for the whole internet (recursive). Asked whether the records of a domain are published \
+               (pillarbox domain check). A development server asks nobody unless this is set.",
+        reload: false,
+        set: |c, raw| raw.name_servers().map(|servers| c.dns_servers = servers),
+    },
+    Spec {
         key: "limits.message",
         default: "\"25 MiB\"",
         help: "size of attachments a message may have",

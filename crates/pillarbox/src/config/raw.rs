@@ -3,9 +3,12 @@
 use super::Mechanism;
 use crate::suggest;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use toml::de::DeValue;
+
+/// Name servers that can be set: whoever needs more has another fault.
+const NAME_SERVERS_MAX: usize = 8;
 
 /// A value before its option has read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,6 +167,21 @@ impl Raw {
             .into_iter()
             .map(|name| Self::Text(name.to_ascii_uppercase()).choice(&NAMES))
             .collect()
+    }
+
+    /// Addresses, with or without a port.
+    pub(super) fn name_servers(&self) -> Result<Vec<SocketAddr>, String> {
+        let list = self.list()?;
+        if list.len() > NAME_SERVERS_MAX {
+            return Err(format!("at most {NAME_SERVERS_MAX} are expected"));
+        }
+        let read = |item: String| {
+            let plain = item.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+            plain.or_else(|_| item.parse()).map_err(|_| {
+                format!("{item} is not an address; write \"192.0.2.53\" or \"127.0.0.1:5353\"")
+            })
+        };
+        list.into_iter().map(read).collect()
     }
 
     /// Addresses, each with an optional word behind a slash.
