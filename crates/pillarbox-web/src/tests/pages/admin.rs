@@ -1,4 +1,4 @@
-//! Administrators register and look after programs, and see what to publish of their domains.
+//! Administrators look after accounts and programs, and see what to publish of their domains.
 
 use super::*;
 use pillarbox_oauth::{Audience, Scope};
@@ -307,4 +307,192 @@ async fn domains_say_what_to_publish() {
         .await;
     assert_eq!(other.status, StatusCode::NOT_FOUND);
     assert!(!other.body.contains("<b>"));
+}
+
+#[tokio::test]
+async fn an_administrator_adds_invites_suspends_and_resumes() {
+    let mut house = House::signed_in().await;
+    let identity = house.browser.identity.clone();
+    let added = house
+        .browser
+        .post("/admin/accounts", &[("address", "carol")])
+        .await;
+    has(&added, &["carol@example.test", "/invite?for="]);
+    let link = added
+        .body
+        .split("https://localhost:1443/invite?for=")
+        .nth(1)
+        .unwrap();
+    let link = format!("/invite?for={}", link.split('<').next().unwrap());
+    let again = house
+        .browser
+        .post("/admin/accounts", &[("address", "carol")])
+        .await;
+    assert_eq!(
+        again.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        again.body
+    );
+
+    let mut carol = Browser {
+        cookie: None,
+        router: house.browser.router.clone(),
+        identity: identity.clone(),
+        store: house.browser.store.clone(),
+    };
+    let page = carol.get(&link).await;
+    has(&page, &["Set your password", "carol@example.test"]);
+    let text = field(&page.body, "for");
+    for (password, twice) in [("short", "short"), ("a pass phrase", "another phrase")] {
+        let members = [
+            ("for", text.as_str()),
+            ("password", password),
+            ("again", twice),
+        ];
+        let answer = carol.post("/invite", &members).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let members = [
+        ("for", text.as_str()),
+        ("password", "a pass phrase"),
+        ("again", "a pass phrase"),
+    ];
+    has(
+        &carol.post("/invite", &members).await,
+        &["Your password is set"],
+    );
+    identity
+        .web_sign_in("carol@example.test", "a pass phrase", NOW)
+        .await
+        .unwrap();
+    assert_eq!(
+        carol.post("/invite", &members).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(carol.get(&link).await.status, StatusCode::NOT_FOUND);
+
+    has(
+        &house.browser.get("/admin/accounts?search=CAR").await,
+        &["carol@example.test"],
+    );
+    assert!(
+        !house
+            .browser
+            .get("/admin/accounts?search=CAR")
+            .await
+            .body
+            .contains(BOB)
+    );
+    let change = async |house: &mut House, address: &str, what: &str| {
+        let members = [("address", address), ("change", what)];
+        let answer = house.browser.post("/admin/accounts/change", &members).await;
+        house.browser.get(answer.header("location")).await
+    };
+    has(
+        &change(&mut house, BOB, "suspend").await,
+        &["suspended", "by ada@example.test", ">Resume<"],
+    );
+    assert!(identity.web_sign_in(BOB, "pillarbox", NOW).await.is_err());
+    has(
+        &change(&mut house, BOB, "resume").await,
+        &["can be used again", ">Suspend<"],
+    );
+    identity.web_sign_in(BOB, "pillarbox", NOW).await.unwrap();
+    has(
+        &change(&mut house, BOB, "administrator-on").await,
+        &["is now an administrator"],
+    );
+    assert!(identity.is_administrator(&house.bob).await.unwrap());
+    has(
+        &change(&mut house, BOB, "administrator-off").await,
+        &["no longer an administrator"],
+    );
+    for what in ["suspend", "administrator-off"] {
+        has(
+            &change(&mut house, ADA, what).await,
+            &["cannot be done to your own account"],
+        );
+    }
+    assert!(identity.is_administrator(&house.ada).await.unwrap());
+    let nobody = house
+        .browser
+        .post(
+            "/admin/accounts/change",
+            &[("address", "x@y"), ("change", "suspend")],
+        )
+        .await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn administrators_see_apps_sessions_log_and_health() {
+    let mut house = House::signed_in().await;
+    house.connect("b1", &house.bob, Credential::Password, "Mail");
+    let identity = house.browser.identity.clone();
+    let mut new = NewClient::new(HOSTILE, ClientKind::Device);
+    new.status = Status::Waiting;
+    let (client, _) = identity.add_client(new, NOW).await.unwrap();
+    has(
+        &house.browser.get("/admin/apps").await,
+        &["waits for approval", "&#60;script", ">Approve<"],
+    );
+    let change = async |house: &mut House, client: &str, what: &str| {
+        let members = [("client", client), ("change", what)];
+        let answer = house.browser.post("/admin/apps/change", &members).await;
+        house.browser.get(answer.header("location")).await
+    };
+    has(
+        &change(&mut house, &client.id, "approve").await,
+        &["People may use the program now"],
+    );
+    assert_eq!(identity.client(&client.id).unwrap().status, Status::Active);
+    has(
+        &change(&mut house, &client.id, "remove").await,
+        &["The program is removed"],
+    );
+    assert!(identity.client(&client.id).is_none());
+    change(&mut house, "desktop", "remove").await;
+    assert!(identity.client("desktop").is_some());
+    has(
+        &house.browser.get("/admin/apps").await,
+        &[
+            "Desktop program",
+            "Television",
+            "any program on the same computer",
+        ],
+    );
+    has(
+        &house.browser.get("/admin/sessions?search=BOB").await,
+        &[BOB, "1 session", "b1"],
+    );
+    assert!(
+        !house
+            .browser
+            .get("/admin/sessions?search=carol")
+            .await
+            .body
+            .contains("b1")
+    );
+    has(
+        &house.browser.get("/admin/log").await,
+        &["the token expired", "told", "c7f2"],
+    );
+    has(
+        &house.browser.get("/admin/log?session=none").await,
+        &["Nothing that matches"],
+    );
+    has(
+        &house.browser.get("/admin/health").await,
+        &["Something needs attention", "Stage", "answers"],
+    );
+    let ended = house
+        .browser
+        .post("/admin/sessions/end", &[("session", "b1")])
+        .await;
+    has(
+        &house.browser.get(ended.header("location")).await,
+        &["The session was ended"],
+    );
+    assert!(house.tokens().is_empty());
 }
