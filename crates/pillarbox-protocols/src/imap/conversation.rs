@@ -1,8 +1,8 @@
 //! The machine itself: which command is legal now, which job runs, when the session ends.
 
 use super::append::{self, Upload};
-use super::authenticate::{self, Checked, Sasl};
-use super::desk::{Desk, Signed};
+use super::authenticate::{Checked, Sasl};
+use super::desk::Desk;
 use super::out::Out;
 use super::refuse::{Kind, Refused};
 use super::task::{Stage, Task, legal};
@@ -10,17 +10,17 @@ use super::{Context, capability, id, idle, table};
 use crate::conversation::{Channel, Job, News, Now, Step, Until};
 use crate::events::{Event, What};
 use crate::sessions::{End, Seat};
-use crate::sign_in::{self, Outcome};
+use crate::sign_in;
 use bytes::Bytes;
-use pillarbox_oauth::{Principal, ScramChallenge};
-use pillarbox_store::mail::{Millis, Settings};
+use pillarbox_store::mail::Millis;
 use pillarbox_wire::imap::frame::{Event as Frame, Refusal, Refused as FrameRefused};
 use pillarbox_wire::imap::{Body, Framer, Malformed, Problem, Tag, parse};
-use pillarbox_wire::sasl;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+mod auth;
 
 /// To a token whose scope is reading only.
 const NOT_ALLOWED: &str = "This token allows reading only (Failure)";
@@ -583,202 +583,6 @@ impl Conversation {
             now: self.now.wall,
             stage: Stage::Append(upload),
         });
-    }
-
-    // ---- sign-in ------------------------------------------------------------------------------------------------------
-
-    fn authenticate(&mut self, tag: Tag, command: &pillarbox_wire::imap::command::Authenticate) {
-        let initial = command
-            .initial
-            .as_ref()
-            .map(pillarbox_wire::imap::Secret::expose);
-        let (offered, channel) = (&self.context.mechanisms, &self.channel);
-        let begun = sign_in::begin(&command.mechanism, initial, offered, channel);
-        let Some((exchange, step)) = begun else {
-            return self.tagged(
-                &tag,
-                "NO [CANNOT] Unsupported authentication mechanism (Failure)",
-            );
-        };
-        self.sasl_step(Sasl::new(tag, exchange), step);
-    }
-
-    fn sasl_step(&mut self, sasl: Sasl, step: sasl::Step) {
-        match step {
-            sasl::Step::Challenge(text) => {
-                self.send(format!("+ {text}\r\n"));
-                self.framer.expect_line();
-                self.doing = Doing::Sasl(Box::new(sasl));
-            }
-            sasl::Step::Check(credentials) => self.check(sasl.offering(credentials)),
-            sasl::Step::Done => self.sign_in(sasl),
-            sasl::Step::Fail(failure) => self.sasl_failed(&sasl, failure),
-        }
-    }
-
-    fn check(&mut self, sasl: Sasl) {
-        self.seat.checking();
-        let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
-        let channel = self.channel.clone();
-        self.doing = Doing::Job(Box::pin(async move {
-            Answer(Result_::Checked(Box::new(
-                authenticate::check(&context, peer, &channel, sasl, now).await,
-            )))
-        }));
-    }
-
-    fn login(&mut self, tag: Tag, user: &str, password: &[u8]) {
-        if !self.context.mechanisms.contains(&sasl::Mechanism::Plain) {
-            return self.tagged(
-                &tag,
-                "NO [PRIVACYREQUIRED] Passwords are not accepted here (Failure)",
-            );
-        }
-        let sasl = Sasl::login(tag, user, password);
-        match sasl.is_readable() {
-            true => self.check(sasl),
-            false => self.refused(
-                sasl,
-                authenticate::invalid(),
-                "the password cannot be read".into(),
-            ),
-        }
-    }
-
-    fn checked(&mut self, checked: Checked) {
-        let Checked { mut sasl, outcome } = checked;
-        self.doing = Doing::Commands;
-        match outcome {
-            Err(refusal) => {
-                let told = authenticate::told(refusal.kind, &self.context, &self.token);
-                self.refused(sasl, told, refusal.cause);
-            }
-            Ok(Outcome::Challenge(challenge)) => {
-                let ScramChallenge {
-                    nonce,
-                    salt,
-                    iterations,
-                } = challenge;
-                let step = sasl.exchange.challenged(&nonce, &salt, iterations);
-                self.sasl_step(sasl, step);
-            }
-            Ok(Outcome::Passed(passed)) => match self.admit(&passed.principal, &passed.settings) {
-                Err((told, cause)) => self.refused(sasl, told, cause),
-                Ok(()) => {
-                    sasl.principal = Some(passed.principal);
-                    let step = sasl.accepted(passed.signature);
-                    self.sasl_step(sasl, step);
-                }
-            },
-        }
-    }
-
-    /// What is asked of somebody whose credential was good.
-    fn admit(
-        &mut self,
-        principal: &Principal,
-        settings: &Settings,
-    ) -> Result<(), (String, String)> {
-        let kind = pillarbox_oauth::RefusalKind::ServiceOff;
-        if settings.suspended || !settings.imap_enabled {
-            let cause = if settings.suspended {
-                "the account is suspended"
-            } else {
-                "IMAP is off for the account"
-            };
-            return Err((
-                authenticate::told(kind, &self.context, &self.token),
-                cause.into(),
-            ));
-        }
-        let limits = &self.context.limits;
-        let longest = self
-            .now
-            .wall
-            .saturating_add(limits.session.as_millis() as Millis);
-        let until = principal.until().map_or(longest, |own| own.min(longest));
-        let limit = Some(limits.connections_of_account_max);
-        match self.seat.sign_in(principal, until, limit) {
-            Ok(()) => {
-                self.until = Some(until);
-                Ok(())
-            }
-            Err(_) => Err((
-                authenticate::TOO_MANY.into(),
-                "too many connections of this account".into(),
-            )),
-        }
-    }
-
-    /// A refusal: bearer mechanisms first get the JSON challenge, whatever the cause (wire §2.2).
-    fn refused(&mut self, mut sasl: Sasl, told: String, cause: String) {
-        self.note(What::Refused {
-            offered: sasl.offered.clone(),
-            mechanism: sasl.name(),
-            cause,
-            told: told.clone(),
-        });
-        let step = sasl.refused(&self.context.issuer);
-        sasl.told = told;
-        self.sasl_step(sasl, step);
-    }
-
-    fn sasl_failed(&mut self, sasl: &Sasl, failure: sasl::Failure) {
-        let told = match failure {
-            sasl::Failure::Aborted => "BAD Authentication aborted".into(),
-            sasl::Failure::Refused(_) => sasl.told.clone(),
-            sasl::Failure::Malformed(why) => {
-                let told = format!("BAD Invalid SASL argument. {}", self.token);
-                let (offered, mechanism) = (String::new(), sasl.name());
-                self.note(What::Refused {
-                    offered,
-                    mechanism,
-                    cause: why.to_string(),
-                    told: told.clone(),
-                });
-                told
-            }
-            sasl::Failure::OutOfStep => format!("BAD Invalid SASL argument. {}", self.token),
-        };
-        self.tagged(&sasl.tag, &told);
-        if sasl.principal.is_some() {
-            // It has its seat already, and does not believe that we are we.
-            return self.bye("Authentication aborted", sign_in::NOT_BELIEVED);
-        }
-        self.failures += 1;
-        if self.failures >= self.context.limits.sign_in_failures_max {
-            self.bye("Too many failed sign-ins", "too many failed sign-ins");
-        }
-    }
-
-    fn sign_in(&mut self, sasl: Sasl) {
-        let Some(principal) = sasl.principal.clone() else {
-            return;
-        };
-        let account = self.context.store.account(principal.account());
-        self.seat.listen(account.watch());
-        self.note(What::SignedIn {
-            address: Arc::clone(principal.address()),
-            mechanism: sasl.name(),
-            app: principal.app().cloned(),
-            until: self.until.unwrap_or_default(),
-            credential: principal.credential().clone(),
-        });
-        let text = capability::run(&self.context, true, &[]);
-        self.send(text);
-        let address = Arc::clone(principal.address());
-        self.tagged(&sasl.tag, &format!("OK {address} authenticated (Success)"));
-        self.framer.set_limits(self.context.limits.frame);
-        let context = Arc::clone(&self.context);
-        let signed = Signed {
-            context,
-            account,
-            may_write: principal.may_write(),
-            sees_hidden: principal.sees_hidden(),
-            utf8: false,
-            condstore: false,
-        };
-        self.state = State::SignedIn(Box::new(Desk { signed, view: None }));
     }
 }
 
