@@ -44,6 +44,9 @@ pub enum Deed {
     SignedIn,
     /// A sign-in was refused; [`Act::detail`] is the true cause.
     Refused,
+    /// A program that shows something of this person's was refused by the authorization server; [`Act::detail`] is the true
+    /// cause.
+    AppRefused,
     /// A program was allowed something.
     Granted,
     /// What a program was allowed has ended.
@@ -203,7 +206,7 @@ impl Activity {
 
     /// Counts `other` here if it is the same again.
     fn takes(&mut self, other: &Self) -> bool {
-        let again = matches!(self.deed, Deed::SignedIn | Deed::Refused)
+        let again = matches!(self.deed, Deed::SignedIn | Deed::Refused | Deed::AppRefused)
             && (self.deed, self.service, self.peer) == (other.deed, other.service, other.peer)
             && (&self.method, &self.app, &self.detail)
                 == (&other.method, &other.app, &other.detail)

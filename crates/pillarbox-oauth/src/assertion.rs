@@ -396,6 +396,17 @@ impl Identity {
         now: Millis,
     ) -> Result<TokenResponse> {
         let (client, claims) = self.open_assertion(required(params, "assertion")?, now)?;
+        let answer = self.redeem_read(&client, claims, params, now).await;
+        answer.map_err(|error| error.of_client(Some(&client.id)))
+    }
+
+    async fn redeem_read(
+        &self,
+        client: &Client,
+        claims: Claims,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
         if params.get("client_id").is_some_and(|id| id != &*client.id) {
             return Err(invalid("The assertion is another client's."));
         }
@@ -410,10 +421,10 @@ impl Identity {
         let account = self.inner.store.account_of(whose).await?;
         let account = account.ok_or_else(|| invalid("There is no such mailbox."))?;
         self.may_be_given(&account).await?;
-        let grant = self.service_grant(&client, &account, scopes, now).await?;
+        let grant = self.service_grant(client, &account, scopes, now).await?;
         let issue = Issue {
             account: &account,
-            client: &client,
+            client,
             grant: &grant,
             scopes,
             nonce: None,
@@ -426,6 +437,12 @@ impl Identity {
     /// Checks an assertion and reads it.
     fn open_assertion(&self, text: &str, now: Millis) -> Result<(Arc<Client>, Claims)> {
         let assertion = Assertion::read(text).map_err(invalid)?;
+        let named = assertion.claims.iss.clone();
+        let opened = self.open_read(assertion, now);
+        opened.map_err(|error| error.of_client(Some(&named)))
+    }
+
+    fn open_read(&self, assertion: Assertion<'_>, now: Millis) -> Result<(Arc<Client>, Claims)> {
         let client = self.client(&assertion.claims.iss);
         let client = client.filter(|client| client.kind == ClientKind::Service);
         let client = client.ok_or_else(|| invalid("iss is not a service account."))?;

@@ -25,6 +25,10 @@ const REDIRECT_BYTES_MAX: usize = 2048;
 /// The end of copy and paste (wire §7.2).
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
+/// What is said of people a program that is tried out is not meant for.
+pub(crate) const NOT_ON_THE_LIST: &str =
+    "This program is being tried out, and the person is not on its list.";
+
 /// Parameters of a request, each at most once (RFC 6749 §3.1); empty ones count as absent.
 pub(crate) struct Params<'a>(&'a [(String, String)]);
 
@@ -100,14 +104,16 @@ impl Identity {
             tracing::error!(%fault, "authorization endpoint");
             page(ErrorCode::ServerError, "the server failed")
         })?;
-        let client = self.client(id).ok_or_else(|| {
-            page(
+        let client = self.client(id).ok_or_else(|| AuthorizationError {
+            client: Some(id.into()),
+            ..page(
                 ErrorCode::InvalidClient,
                 "no program is registered under this client_id",
             )
         })?;
         let page = |code, text: &str| AuthorizationError {
             app: Some(Arc::clone(&client.name)),
+            client: Some(Arc::clone(&client.id)),
             ..page(code, text)
         };
         let gone = match &pushed {
@@ -208,6 +214,7 @@ impl Identity {
             code,
             description: description.into(),
             app: Some(Arc::clone(&request.client.name)),
+            client: Some(Arc::clone(&request.client.id)),
             redirect: Some(self.redirect(request, &members)),
             stranger: request.leads_to_a_stranger(),
         }
@@ -219,9 +226,8 @@ impl Identity {
         request: &AuthorizationRequest,
         person: &Principal,
     ) -> Option<AuthorizationError> {
-        let text = "This program is being tried out, and the person is not on its list.";
         let admitted = request.client.admits(&person.address);
-        (!admitted).then(|| self.refuse(request, ErrorCode::AccessDenied, text))
+        (!admitted).then(|| self.refuse(request, ErrorCode::AccessDenied, NOT_ON_THE_LIST))
     }
 
     /// Whether the person must be asked. A public client is always asked for: anybody can use its name (RFC 8252 §8.6).

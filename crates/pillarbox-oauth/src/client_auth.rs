@@ -57,10 +57,12 @@ pub(crate) fn is_proof(name: &str) -> bool {
 }
 
 /// One answer for an unknown client and a wrong proof.
-fn unknown() -> TokenError {
+fn unknown(cause: &str) -> TokenError {
     let text = "The client is unknown, or its secret or signature is wrong.";
-    TokenError::new(ErrorCode::InvalidClient, text)
+    TokenError::new(ErrorCode::InvalidClient, text).because(cause)
 }
+
+const NO_SUCH_CLIENT: &str = "there is no such client";
 
 impl Identity {
     /// Which client speaks. A public client's secret, which some libraries send, proves nothing and is not looked at.
@@ -84,7 +86,8 @@ impl Identity {
         };
         if client.status != Status::Active {
             let text = "The administrator has not approved this client yet.";
-            return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
+            let error = TokenError::new(ErrorCode::UnauthorizedClient, text);
+            return Err(error.of_client(Some(&client.id)));
         }
         Ok(client)
     }
@@ -115,24 +118,36 @@ impl Identity {
                 ));
             }
         };
-        let client = self.client(id).ok_or_else(unknown)?;
+        let client = self.client(id).ok_or_else(|| unknown(NO_SUCH_CLIENT))?;
         if client.is_confidential() {
             let offered = header_secret
                 .as_ref()
                 .map(Secret::expose)
                 .or(posted)
-                .ok_or_else(unknown)?;
+                .ok_or_else(|| unknown("it sent no secret"))?;
             if !client.proves(offered, now) {
-                return Err(unknown());
+                return Err(unknown("its secret is wrong"));
             }
         }
         Ok(client)
     }
 
-    /// RFC 7523 §2.2 and §3: `iss` and `sub` are the client, the audience is us and nobody else, and it is good once.
     pub(crate) fn by_assertion(
         &self,
         text: &str,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<Arc<Client>> {
+        let read = Assertion::read(text);
+        let assertion = read.map_err(|text| TokenError::new(ErrorCode::InvalidClient, text))?;
+        let client = self.by_read_assertion(&assertion, params, now);
+        client.map_err(|error| error.of_client(Some(&assertion.claims.iss)))
+    }
+
+    /// RFC 7523 §2.2 and §3: `iss` and `sub` are the client, the audience is us and nobody else, and it is good once.
+    fn by_read_assertion(
+        &self,
+        assertion: &Assertion<'_>,
         params: &Params<'_>,
         now: Millis,
     ) -> Result<Arc<Client>> {
@@ -141,14 +156,15 @@ impl Identity {
             let text = format!("client_assertion_type must be {ASSERTION_TYPE}.");
             return Err(TokenError::new(ErrorCode::InvalidRequest, text));
         }
-        let assertion = Assertion::read(text).map_err(refuse)?;
         let claims = &assertion.claims;
         let named = params.get("client_id").unwrap_or(&claims.iss);
         if claims.sub.as_ref() != Some(&claims.iss) || named != claims.iss {
             return Err(refuse("iss, sub and client_id must be one and the same."));
         }
-        let client = self.client(&claims.iss).ok_or_else(unknown)?;
-        assertion.signer(&client).ok_or_else(unknown)?;
+        let client = self.client(&claims.iss);
+        let client = client.ok_or_else(|| unknown(NO_SUCH_CLIENT))?;
+        let signer = assertion.signer(&client);
+        signer.ok_or_else(|| unknown("the signature is not by a key it registered"))?;
         let audience = match &claims.aud {
             Value::Array(all) if all.len() == 1 => all[0].as_str(),
             one => one.as_str(),

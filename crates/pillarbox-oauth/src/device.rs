@@ -11,7 +11,7 @@ use crate::grants::{add_grant, after};
 use crate::opaque;
 use crate::rows::{self, DeviceRow, DeviceState, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse};
-use crate::token::{Issue, checked, invalid_grant, read_scopes, required};
+use crate::token::{Issue, checked, invalid_grant, read_scopes, required, used_before};
 use crate::{Identity, IdentityError, Principal, Scopes, Secret};
 use pillarbox_store::mail::{Account, AccountId, Millis, Rows};
 use serde::Serialize;
@@ -85,6 +85,16 @@ impl DeviceRequest {
     pub fn user_code(&self) -> &str {
         &self.user_code
     }
+    /// The refusal if the program is being tried out and the person is not on its list.
+    pub fn not_admitted(&self, person: &Principal) -> Option<TokenError> {
+        let admitted = self.client.admits(&person.address);
+        let error = TokenError::new(ErrorCode::AccessDenied, crate::authorize::NOT_ON_THE_LIST);
+        (!admitted).then(|| {
+            error
+                .of_client(Some(&self.client.id))
+                .about(&person.account)
+        })
+    }
 }
 
 /// Why a typed code leads nowhere.
@@ -96,6 +106,24 @@ pub enum DeviceRefusal {
     TooMany,
     /// Our fault.
     Failed,
+}
+
+impl DeviceRefusal {
+    /// As one of the endpoints'; of somebody who is signed in.
+    #[must_use]
+    pub fn told(self, person: Option<&Principal>) -> TokenError {
+        let (code, text) = match self {
+            Self::Unknown => (
+                ErrorCode::InvalidGrant,
+                "a code was typed that is not there: mistyped, over, or answered already",
+            ),
+            Self::TooMany => (ErrorCode::SlowDown, "too many wrong codes were typed"),
+            Self::Failed => (ErrorCode::ServerError, "the server failed"),
+        };
+        let mut error = TokenError::new(code, text);
+        error.why.person = person.map(|person| person.account.clone());
+        error
+    }
 }
 
 /// What is remembered while devices wait. In memory: a restart forgives.
@@ -275,7 +303,9 @@ impl Identity {
     ) -> Result<TokenResponse> {
         check_kind(client)?;
         let text = required(params, "device_code")?;
-        let code = self.read_device_code(text).ok_or_else(invalid_grant)?;
+        let code = self.read_device_code(text);
+        let code =
+            code.ok_or_else(|| invalid_grant("this server never gave such a device code"))?;
         let key = Kind::Device.key(&code);
         let row = self.devices().get(&key).await?;
         let row: Option<DeviceRow> = row.map(|row| rows::decode(&row)).transpose()?;
@@ -284,10 +314,11 @@ impl Identity {
             return Err(expired());
         };
         if row.client != *client.id {
-            return Err(invalid_grant());
+            let cause = "the device code was given to another program";
+            return Err(invalid_grant(cause));
         }
         if matches!(row.state, DeviceState::Used) {
-            return Err(invalid_grant());
+            return Err(used_before());
         }
         if row.ends <= now {
             return Err(expired());
@@ -298,10 +329,11 @@ impl Identity {
                 let text = "The person did not allow it.";
                 return Err(TokenError::new(ErrorCode::AccessDenied, text));
             }
-            DeviceState::Used => return Err(invalid_grant()),
+            DeviceState::Used => return Err(used_before()),
             DeviceState::Allowed { account } => AccountId(account.into()),
         };
-        self.give(client, &account, &row.scope, &code, now).await
+        let answer = self.give(client, &account, &row.scope, &code, now).await;
+        answer.map_err(|error| error.about(&account))
     }
 
     /// Marks an allowed code as used: of two questions at once only one goes on.
@@ -323,7 +355,7 @@ impl Identity {
                 self.inner.device.forget(code);
                 Ok(())
             }
-            false => Err(invalid_grant()),
+            false => Err(used_before()),
         }
     }
 

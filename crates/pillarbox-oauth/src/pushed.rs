@@ -100,7 +100,7 @@ impl Identity {
             ));
         }
         let good = self.check_request(&kept, now).await;
-        good.map_err(|error| TokenError::new(error.code, error.description))?;
+        good.map_err(|error| error.told(None))?;
         let text = opaque::random_text(&self.inner.random, 24);
         let row = PushedRow {
             client: client.id.to_string(),

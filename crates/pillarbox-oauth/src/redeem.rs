@@ -1,6 +1,7 @@
 //! What makes a code or a refresh token good against its row. Asked twice: before anything is signed, so that whatever else can be
 //! refused is refused while nothing has been spent; and once more in the commit that spends it, for somebody may have been faster.
 
+use crate::authorize::CODE_MS;
 use crate::rows::{CodeRow, GrantRow, RotatedRow};
 use crate::server::{ErrorCode, TokenError};
 use crate::token::{check_verifier, invalid_grant};
@@ -15,8 +16,14 @@ pub(crate) enum Redeemed<T> {
 }
 
 impl<T> Redeemed<T> {
+    /// What the program's author can put right, and who has come so far may know.
     fn invalid(text: &str) -> Self {
         Self::Refused(TokenError::new(ErrorCode::InvalidGrant, text))
+    }
+
+    /// What only the owner hears.
+    fn no_grant(cause: &str) -> Self {
+        Self::Refused(invalid_grant(cause))
     }
 }
 
@@ -33,8 +40,13 @@ pub(crate) struct CodeForm {
 
 impl CodeForm {
     pub(crate) fn check(&self, row: &CodeRow) -> Redeemed<()> {
-        if row.client != self.client || row.redirect_uri != self.redirect_uri {
-            return Redeemed::Refused(invalid_grant());
+        // Another client's codes are none of this one's business, not even that they exist.
+        if row.client != self.client {
+            return Redeemed::no_grant("the code was given to another program");
+        }
+        if row.redirect_uri != self.redirect_uri {
+            let text = "redirect_uri differs from the one of the authorization request.";
+            return Redeemed::invalid(text);
         }
         if let Err(text) = check_verifier(row.challenge.as_deref(), self.verifier.as_deref()) {
             return Redeemed::invalid(text);
@@ -48,7 +60,8 @@ impl CodeForm {
             return Redeemed::Reused(grant.clone());
         }
         if row.ends <= self.now {
-            return Redeemed::Refused(invalid_grant());
+            let text = format!("The code has expired; it lives {} s.", CODE_MS / 1000);
+            return Redeemed::invalid(&text);
         }
         Redeemed::Good(())
     }
@@ -84,15 +97,18 @@ pub(crate) struct Refreshed {
 
 impl RefreshForm {
     pub(crate) fn check(&self, row: &GrantRow) -> Redeemed<Refreshed> {
-        if row.revoked.is_some() || row.client != self.client {
-            return Redeemed::Refused(invalid_grant());
+        if row.client != self.client {
+            return Redeemed::no_grant("the refresh token was given to another program");
+        }
+        if row.revoked.is_some() {
+            return Redeemed::no_grant("its grant was ended");
         }
         // First of all: without the key nobody ends the grant of somebody else either.
         if row.key.is_some() && row.key != self.proven {
             return Redeemed::invalid("The refresh token is bound to another key (DPoP).");
         }
         let Some(newest) = row.refresh else {
-            return Redeemed::Refused(invalid_grant());
+            return Redeemed::no_grant("its grant has no refresh token");
         };
         let (rotated, again) = if opaque::same(&newest, &self.hash) {
             (RotatedRow::first(self.hash, self.now), false)
@@ -102,9 +118,12 @@ impl RefreshForm {
             // Ours, of this grant, and neither: two hold it, and one of them took it (RFC 9700 §4.14.2).
             return Redeemed::Reused(self.grant.clone());
         };
-        let over = row.refresh_ends.is_some_and(|ends| ends <= self.now);
-        if over || row.used.saturating_add(self.unused) <= self.now {
-            return Redeemed::Refused(invalid_grant());
+        if row.refresh_ends.is_some_and(|ends| ends <= self.now) {
+            let cause = "the program is being tried out, and its refresh tokens end after 7 days";
+            return Redeemed::no_grant(cause);
+        }
+        if row.used.saturating_add(self.unused) <= self.now {
+            return Redeemed::no_grant("the refresh token was not used for too long");
         }
         let granted = Scopes::parse_known(&row.scope);
         let scopes = self.narrower.unwrap_or(granted);

@@ -2,7 +2,8 @@
 
 use crate::hint::Hinted;
 use crate::{
-    Client, Identity, IdentityError, Registration, Scope, Scopes, Secret, client_auth, is_loopback,
+    Client, Identity, IdentityError, Registration, Scope, Scopes, Secret, Why, client_auth,
+    is_loopback,
 };
 use pillarbox_store::mail::Millis;
 use serde::Serialize;
@@ -152,6 +153,8 @@ pub struct AuthorizationError {
     pub description: String,
     /// The program's name, if it is known.
     pub app: Option<Arc<str>>,
+    /// The program's id, as it was named.
+    pub client: Option<Arc<str>>,
     /// Where to send the browser with it; None: only a page may say it (RFC 6749 §4.1.2.1).
     pub redirect: Option<String>,
     /// That address is a stranger's: only the person may go there ([`AuthorizationRequest::leads_to_a_stranger`]).
@@ -164,6 +167,7 @@ impl AuthorizationError {
             code,
             description: description.into(),
             app: None,
+            client: None,
             redirect: None,
             stranger: false,
         }
@@ -188,6 +192,9 @@ pub struct TokenError {
     /// For people.
     #[serde(rename = "error_description")]
     pub description: String,
+    /// For the owner of the server.
+    #[serde(skip)]
+    pub why: Why,
 }
 
 fn as_name<S: serde::Serializer>(code: &ErrorCode, to: S) -> Result<S::Ok, S::Error> {
@@ -195,10 +202,12 @@ fn as_name<S: serde::Serializer>(code: &ErrorCode, to: S) -> Result<S::Ok, S::Er
 }
 
 impl TokenError {
-    pub(crate) fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
+    /// With what the program is told; letters that the wire does not take are replaced.
+    pub fn new(code: ErrorCode, description: impl AsRef<str>) -> Self {
         Self {
             code,
             description: plain(description.as_ref()),
+            why: Why::default(),
         }
     }
 }

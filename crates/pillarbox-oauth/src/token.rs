@@ -22,6 +22,10 @@ use std::sync::Arc;
 /// Google's words for every refused code and refresh token; libraries show them (wire §7.3).
 const EXPIRED_OR_REVOKED: &str = "Token has been expired or revoked.";
 
+const NO_SUCH_CODE: &str = "there is no such code, or it ended long ago";
+const GRANT_IS_GONE: &str = "its grant ended some time ago, or made room for newer ones";
+const TWO_HOLD_IT: &str = "an old refresh token came again: two hold it, one of them took it";
+
 /// The grants of RFC 6749 and its extensions, as far as this server has heard of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GrantType {
@@ -46,6 +50,17 @@ impl GrantType {
             _ => return None,
         })
     }
+
+    /// In the log, and in people's trails.
+    fn name(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "a code",
+            Self::RefreshToken => "a refresh token",
+            Self::DeviceCode => "a device code",
+            Self::JwtBearer => "an assertion",
+            Self::ClientCredentials => "its own credentials",
+        }
+    }
 }
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;
@@ -53,7 +68,8 @@ type Result<T, E = TokenError> = std::result::Result<T, E>;
 impl From<IdentityError> for TokenError {
     fn from(fault: IdentityError) -> Self {
         tracing::error!(%fault, "token endpoint");
-        Self::new(ErrorCode::ServerError, "The server failed. Try again.")
+        let text = "The server failed. Try again.";
+        Self::new(ErrorCode::ServerError, text).because(fault.to_string())
     }
 }
 
@@ -63,8 +79,9 @@ impl From<StoreError> for TokenError {
     }
 }
 
-pub(crate) fn invalid_grant() -> TokenError {
-    TokenError::new(ErrorCode::InvalidGrant, EXPIRED_OR_REVOKED)
+/// What says no more than Google does; the cause is for the owner.
+pub(crate) fn invalid_grant(cause: impl Into<Arc<str>>) -> TokenError {
+    TokenError::new(ErrorCode::InvalidGrant, EXPIRED_OR_REVOKED).because(cause)
 }
 
 pub(crate) fn checked<'a>(params: &'a [(String, String)]) -> Result<Params<'a>> {
@@ -93,30 +110,55 @@ impl Identity {
         let params = checked(params)?;
         let grant_type = required(&params, "grant_type")?;
         let grant_type = GrantType::parse(grant_type);
+        let answer = self.token_by(grant_type, basic, &params, now).await;
+        answer.map_err(|error| match grant_type {
+            Some(grant_type) => error.by(grant_type.name()),
+            None => error,
+        })
+    }
+
+    async fn token_by(
+        &self,
+        grant_type: Option<GrantType>,
+        basic: Option<BasicAuth>,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
         if grant_type == Some(GrantType::JwtBearer) {
             // The assertion proves who speaks (RFC 7521 §4.1); credentials beside it must be right.
             self.know_clients().await?;
-            if client_auth::proves_itself(basic.as_ref(), &params) {
-                self.authenticate(basic, &params, now).await?;
+            if client_auth::proves_itself(basic.as_ref(), params) {
+                self.authenticate(basic, params, now).await?;
             }
-            self.check_resource(&params)?;
-            return self.redeem_assertion(&params, now).await;
+            self.check_resource(params)?;
+            return self.redeem_assertion(params, now).await;
         }
-        let client = self.authenticate(basic, &params, now).await?;
+        let client = self.authenticate(basic, params, now).await?;
+        let answer = self.redeem(grant_type, &client, params, now).await;
+        answer.map_err(|error| error.of_client(Some(&client.id)))
+    }
+
+    async fn redeem(
+        &self,
+        grant_type: Option<GrantType>,
+        client: &Client,
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
         if client.always_proves() && self.proof.is_none() {
             let text = "The program registered to bring a proof (DPoP) with every request.";
             return Err(TokenError::new(ErrorCode::InvalidDpopProof, text));
         }
         match grant_type {
-            Some(GrantType::ClientCredentials) => self.check_administrated(&params)?,
-            _ => self.check_resource(&params)?,
+            Some(GrantType::ClientCredentials) => self.check_administrated(params)?,
+            _ => self.check_resource(params)?,
         }
         match grant_type {
-            Some(GrantType::AuthorizationCode) => self.redeem_code(&client, &params, now).await,
-            Some(GrantType::RefreshToken) => self.refresh(&client, &params, now).await,
-            Some(GrantType::DeviceCode) => self.redeem_device(&client, &params, now).await,
+            Some(GrantType::AuthorizationCode) => self.redeem_code(client, params, now).await,
+            Some(GrantType::RefreshToken) => self.refresh(client, params, now).await,
+            Some(GrantType::DeviceCode) => self.redeem_device(client, params, now).await,
             Some(GrantType::ClientCredentials) => {
-                self.administration_token(&client, &params, now).await
+                self.administration_token(client, params, now).await
             }
             Some(GrantType::JwtBearer) | None => {
                 let text =
@@ -166,8 +208,8 @@ impl Identity {
             return Ok(());
         };
         let row: GrantRow = rows::decode(&row)?;
-        if client.is_some_and(|client| *client.id != row.client) {
-            return Err(another());
+        if let Some(client) = client.filter(|client| *client.id != row.client) {
+            return Err(another().about(&account).of_client(Some(&client.id)));
         }
         match self.revoke_grant(&account, &grant, now).await {
             Err(IdentityError::NoSuch(_)) => Ok(()),
@@ -180,6 +222,24 @@ impl Identity {
     /// # Errors
     /// [`TokenError`] with `invalid_token` or `insufficient_scope` (RFC 6750 §3.1).
     pub async fn userinfo(&self, token: &str, now: Millis) -> Result<UserInfo> {
+        let answer = self.userinfo_of(token, now).await;
+        let Err(error) = answer else { return answer };
+        // Also one that is over says whose it was.
+        let config = &self.inner.config;
+        let keys = self.inner.keys.ring().await?;
+        let genuine = access::open(&keys, token, &config.issuer, &config.host);
+        Err(match genuine {
+            Err(_) => error,
+            Ok(claims) => error
+                .about(&AccountId(claims.sub.into()))
+                .of_client(Some(&claims.client_id)),
+        })
+    }
+
+    async fn userinfo_of(&self, token: &str, now: Millis) -> Result<UserInfo> {
+        let over = |refusal: Refusal| {
+            TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED).because(refusal.cause)
+        };
         let live = self
             .live_claims(token, now)
             .await
@@ -187,13 +247,11 @@ impl Identity {
                 RefusalKind::Temporary => {
                     TokenError::new(ErrorCode::ServerError, "The server failed. Try again.")
                 }
-                _ => TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED),
+                _ => over(refusal),
             });
         let (claims, account, standing) = live?;
         self.check_possession(&claims, token, now)?;
-        if standing.allows(crate::Service::Web).is_err() {
-            return Err(TokenError::new(ErrorCode::InvalidToken, EXPIRED_OR_REVOKED));
-        }
+        standing.allows(crate::Service::Web).map_err(over)?;
         let scopes = Scopes::parse_known(&claims.scope);
         let about = [Scope::OpenId, Scope::Email, Scope::Profile];
         if !about.into_iter().any(|scope| scopes.has(scope)) {
@@ -219,9 +277,12 @@ impl Identity {
         let code = required(params, "code")?;
         let redirect_uri = required(params, "redirect_uri")?;
         let redirect_uri = url::Url::parse(redirect_uri)
-            .map_err(|_| invalid_grant())?
+            .map_err(|_| {
+                TokenError::new(ErrorCode::InvalidGrant, "redirect_uri is not an address.")
+            })?
             .to_string();
-        let account = opaque::account_of(Text::Code, code).ok_or_else(invalid_grant)?;
+        let account = opaque::account_of(Text::Code, code)
+            .ok_or_else(|| invalid_grant("this server never gave such a code"))?;
         let form = CodeForm {
             client: client.id.to_string(),
             redirect_uri,
@@ -233,7 +294,7 @@ impl Identity {
         // A made-up code of an account that does not exist must not make it.
         let handle = self.inner.store.account(&account);
         let row = row_at::<CodeRow>(&handle, &key).await?;
-        let row = row.ok_or_else(invalid_grant)?;
+        let row = row.ok_or_else(|| invalid_grant(NO_SUCH_CODE))?;
         let grant = self.new_grant_id();
         let refresh = row.refresh.then(|| {
             let (keys, random) = (&self.inner.keys, &self.inner.random);
@@ -263,13 +324,13 @@ impl Identity {
         // All that can be refused or fail comes before the code is spent.
         let answer = match form.check(&row) {
             Redeemed::Good(()) => Some(self.issue(issue, now).await?),
-            Redeemed::Refused(error) => return Err(error),
+            Redeemed::Refused(error) => return Err(error.about(&account)),
             Redeemed::Reused(_) => None,
         };
         let (prefix, new_grant) = (key.clone(), grant.clone());
         let redeem = move |rows: &mut Rows| {
             let Some(mut row) = rows::read::<CodeRow>(rows, &key)? else {
-                return Ok(Redeemed::Refused(invalid_grant()));
+                return Ok(Redeemed::Refused(invalid_grant(NO_SUCH_CODE)));
             };
             match form.check(&row) {
                 Redeemed::Good(()) => {}
@@ -286,7 +347,7 @@ impl Identity {
         };
         let evicted = match handle.update(&[&prefix, &grants], redeem).await? {
             Redeemed::Good(evicted) => evicted,
-            Redeemed::Refused(error) => return Err(error),
+            Redeemed::Refused(error) => return Err(error.about(&account)),
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
                 let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
@@ -294,11 +355,11 @@ impl Identity {
                     &account,
                     act.detail("its code came twice: somebody else may have seen it"),
                 );
-                return Err(invalid_grant());
+                return Err(used_before().about(&account));
             }
         };
         self.announce_evicted(&account, evicted);
-        answer.ok_or_else(invalid_grant)
+        answer.ok_or_else(|| used_before().about(&account))
     }
 
     async fn refresh(
@@ -308,8 +369,21 @@ impl Identity {
         now: Millis,
     ) -> Result<TokenResponse> {
         let token = required(params, "refresh_token")?;
-        let (account, grant) =
-            opaque::read_refresh(&self.inner.keys, token).ok_or_else(invalid_grant)?;
+        let named = opaque::read_refresh(&self.inner.keys, token)
+            .ok_or_else(|| invalid_grant("this server never gave such a refresh token"))?;
+        let account = named.0.clone();
+        let answer = self.refresh_of(client, named, params, now).await;
+        answer.map_err(|error| error.about(&account))
+    }
+
+    async fn refresh_of(
+        &self,
+        client: &Client,
+        (account, grant): (AccountId, String),
+        params: &Params<'_>,
+        now: Millis,
+    ) -> Result<TokenResponse> {
+        let token = required(params, "refresh_token")?;
         let form = RefreshForm {
             client: client.id.to_string(),
             grant: grant.clone(),
@@ -323,7 +397,7 @@ impl Identity {
         let key = Kind::Grant.key(&grant);
         let handle = self.inner.store.account(&account);
         let row = row_at::<GrantRow>(&handle, &key).await?;
-        let row = row.ok_or_else(invalid_grant)?;
+        let row = row.ok_or_else(|| invalid_grant(GRANT_IS_GONE))?;
         let rotate = client.kind != ClientKind::Web || !client.is_confidential();
         let next = rotate
             .then(|| opaque::new_refresh(&self.inner.keys, &account, &grant, &self.inner.random));
@@ -349,7 +423,7 @@ impl Identity {
         let ends = after(now, self.inner.config.token_lifetime);
         let redeem = move |rows: &mut Rows| {
             let Some(mut row) = rows::read::<GrantRow>(rows, &key)? else {
-                return Ok(Redeemed::Refused(invalid_grant()));
+                return Ok(Redeemed::Refused(invalid_grant(GRANT_IS_GONE)));
             };
             let good = match form.check(&row) {
                 Redeemed::Good(good) => good,
@@ -374,14 +448,11 @@ impl Identity {
             Redeemed::Reused(grant) => {
                 self.announce_grant(&account, &grant);
                 let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
-                self.record(
-                    &account,
-                    act.detail("an old refresh token came again: two hold it, one of them took it"),
-                );
-                return Err(invalid_grant());
+                self.record(&account, act.detail(TWO_HOLD_IT));
+                return Err(invalid_grant(TWO_HOLD_IT));
             }
         };
-        let answer = answer.ok_or_else(invalid_grant)?;
+        let answer = answer.ok_or_else(|| invalid_grant(TWO_HOLD_IT))?;
         if rotate {
             self.note_answer(&grant, &answer.access_token, again, now);
         }
@@ -394,7 +465,7 @@ impl Identity {
             RefusalKind::Temporary => {
                 TokenError::new(ErrorCode::ServerError, "The server failed. Try again.")
             }
-            _ => invalid_grant(),
+            _ => invalid_grant(refusal.cause).about(account),
         };
         let standing = self.standing(account).await.map_err(refused)?;
         standing.allows(crate::Service::Web).map_err(refused)?;
@@ -462,6 +533,11 @@ impl Identity {
         let public = !client.is_confidential();
         self.proven_key().filter(|_| public).map(str::to_owned)
     }
+}
+
+/// A code that was good once. Who can show it again, with all that it is bound to, may know.
+pub(crate) fn used_before() -> TokenError {
+    TokenError::new(ErrorCode::InvalidGrant, "The code was used before.")
 }
 
 /// What a passed check gives.

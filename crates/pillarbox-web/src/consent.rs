@@ -1,17 +1,17 @@
 //! The authorization endpoint and the consent page behind it.
 
 use crate::asked::Asked;
-use crate::pages::{Message, failed, go, message, show};
-use crate::{App, Site, dates, form, headers, session};
+use crate::pages::{Message, failed, go, identity_for, message, show};
+use crate::{App, Peer, Site, dates, endpoints, form, headers, session};
 use askama::Template;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use pillarbox_oauth::{
-    AuthorizationError, AuthorizationRequest, Brought, ErrorCode, Principal, Scope, Scopes, SignIn,
-    is_loopback,
+    AuthorizationError, AuthorizationRequest, Brought, ErrorCode, Identity, Principal, Scope,
+    Scopes, SignIn, is_loopback,
 };
 use url::Url;
 
@@ -47,39 +47,44 @@ pub(crate) struct Consent<'a> {
 /// What a request says and who is there to answer it.
 pub(crate) async fn authorize(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
     let asked = Asked::read(query.unwrap_or_default().as_bytes());
-    let request = match app
-        .web
-        .identity
+    let identity = &identity_for(&app, peer);
+    let request = match identity
         .authorization_request(&asked.pairs, app.now())
         .await
     {
         Ok(request) => request,
-        Err(error) => return refused(&app, error),
+        Err(error) => {
+            let person = session::person(&app, &headers).await;
+            return refused(&app, identity, error, person.as_ref()).await;
+        }
     };
     let prompt = request.prompt();
-    let refuse = |code, text: &str| refused(&app, app.web.identity.refuse(&request, code, text));
+    let refuse = async |code, text: &str, person: Option<&Principal>| {
+        let error = identity.refuse(&request, code, text);
+        refused(&app, identity, error, person).await
+    };
     let person = match signed_in(&app, &headers, &request, &asked).await {
         Ok(person) => person,
-        Err(SignIn::InVain(text)) => return refuse(ErrorCode::LoginRequired, text),
+        Err(SignIn::InVain(text)) => return refuse(ErrorCode::LoginRequired, text, None).await,
         Err(_) if prompt.none => {
             let text = "Nobody is signed in, or not the person asked for, or too long ago.";
-            return refuse(ErrorCode::LoginRequired, text);
+            return refuse(ErrorCode::LoginRequired, text, None).await;
         }
         Err(_) => return to_sign_in(&asked),
     };
-    if let Some(error) = app.web.identity.not_admitted(&request, &person) {
-        return refused(&app, error);
+    if let Some(error) = identity.not_admitted(&request, &person) {
+        return refused(&app, identity, error, Some(&person)).await;
     }
-    let identity = &app.web.identity;
     let other = match identity.suggests_another(&request, &person).await {
         Err(fault) => return failed(&app, &fault),
         Ok(Some(_)) if prompt.none => {
             let text = "Somebody else is signed in than the program suggests.";
-            return refuse(ErrorCode::LoginRequired, text);
+            return refuse(ErrorCode::LoginRequired, text, None).await;
         }
         // Whoever agreed before may not be whom the program means now.
         Ok(other) => other.is_some(),
@@ -88,10 +93,11 @@ pub(crate) async fn authorize(
     match needed.map(|needed| needed || other) {
         Err(fault) => failed(&app, &fault),
         Ok(true) if prompt.none => {
-            refuse(ErrorCode::ConsentRequired, "The person has not agreed yet.")
+            let text = "The person has not agreed yet.";
+            refuse(ErrorCode::ConsentRequired, text, Some(&person)).await
         }
         Ok(true) => ask(&app, &request, &person, &asked).await,
-        Ok(false) => approve(&app, &request, &person).await,
+        Ok(false) => approve(&app, identity, &request, &person).await,
     }
 }
 
@@ -106,20 +112,27 @@ pub(crate) async fn authorize_by_post(body: Bytes) -> Response {
 }
 
 /// Allow or Cancel.
-pub(crate) async fn answer(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
+pub(crate) async fn answer(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let form = form::read(&body);
     let asked = Asked::read(form::get(&form, "then").as_bytes());
-    let request = match app
-        .web
-        .identity
+    let identity = &identity_for(&app, peer);
+    let request = match identity
         .authorization_request(&asked.pairs, app.now())
         .await
     {
         Ok(request) => request,
-        Err(error) => return refused(&app, error),
+        Err(error) => {
+            let person = session::person(&app, &headers).await;
+            return refused(&app, identity, error, person.as_ref()).await;
+        }
     };
     if form::get(&form, "answer") != "allow" {
-        let address = app.web.identity.deny(&request);
+        let address = identity.deny(&request);
         return match request.leads_to_a_stranger() {
             true => parting(&app, StatusCode::OK, &request.client().name, None, &address),
             false => go(&address),
@@ -129,8 +142,8 @@ pub(crate) async fn answer(State(app): State<App>, headers: HeaderMap, body: Byt
     let person = match signed_in(&app, &headers, &request, &asked).await {
         Ok(person) => person,
         Err(SignIn::InVain(text)) => {
-            let code = ErrorCode::LoginRequired;
-            return refused(&app, app.web.identity.refuse(&request, code, text));
+            let error = identity.refuse(&request, ErrorCode::LoginRequired, text);
+            return refused(&app, identity, error, None).await;
         }
         Err(_) => return to_sign_in(&asked),
     };
@@ -138,7 +151,10 @@ pub(crate) async fn answer(State(app): State<App>, headers: HeaderMap, body: Byt
     if form::get(&form, "account") != &**person.address() {
         return ask(&app, &request, &person, &asked).await;
     }
-    approve(&app, &request, &person).await
+    if let Some(error) = identity.not_admitted(&request, &person) {
+        return refused(&app, identity, error, Some(&person)).await;
+    }
+    approve(&app, identity, &request, &person).await
 }
 
 /// Who is signed in as the request wants it.
@@ -165,8 +181,13 @@ fn to_sign_in(asked: &Asked) -> Response {
     go(&format!("/signin?then={}", form::encode(&asked.text)))
 }
 
-async fn approve(app: &App, request: &AuthorizationRequest, person: &Principal) -> Response {
-    match app.web.identity.approve(request, person, app.now()).await {
+async fn approve(
+    app: &App,
+    identity: &Identity,
+    request: &AuthorizationRequest,
+    person: &Principal,
+) -> Response {
+    match identity.approve(request, person, app.now()).await {
         Ok(address) => go(&address),
         Err(fault) => failed(app, &fault),
     }
@@ -260,7 +281,13 @@ fn next_in_words(address: &str) -> String {
 }
 
 /// An error goes to the program if its address is known good, else on a page.
-fn refused(app: &App, error: AuthorizationError) -> Response {
+async fn refused(
+    app: &App,
+    identity: &Identity,
+    error: AuthorizationError,
+    person: Option<&Principal>,
+) -> Response {
+    endpoints::take_down(app, identity, "/o/oauth2/v2/auth", &error.told(person)).await;
     if let Some(address) = error.redirect {
         if !error.stranger {
             return go(&address);

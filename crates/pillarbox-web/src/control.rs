@@ -2,7 +2,7 @@
 //! does, and in development the clock, faults on purpose and the wire log. The program answers; protocols are known here by their names for people only.
 
 use crate::published::{Answer, Question};
-use pillarbox_oauth::Credential;
+use pillarbox_oauth::{Credential, EndpointRefusal};
 use pillarbox_store::mail::{AccountId, Millis, Naming};
 use std::fmt;
 use std::future::Future;
@@ -50,9 +50,9 @@ pub struct SignedIn {
 pub struct Happening {
     /// When.
     pub at: Millis,
-    /// imap, pop, smtp, mx.
+    /// imap, pop, smtp, mx, oauth.
     pub about: &'static str,
-    /// The connection's token.
+    /// The token of the connection, or of the refused request.
     pub session: Arc<str>,
     /// From where.
     pub peer: IpAddr,
@@ -217,6 +217,10 @@ pub trait Control: Send + Sync {
     fn happenings(&self, wanted: &Wanted) -> Vec<Happening> {
         let _ = wanted;
         Vec::new()
+    }
+    /// An endpoint of the authorization server refused a request: for the log.
+    fn refused(&self, refusal: EndpointRefusal) {
+        let _ = refusal;
     }
     /// How the server does; quick.
     fn conditions(&self) -> Vec<Condition> {

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use pillarbox_oauth::{DeviceRefusal, DeviceRequest, Principal};
+use pillarbox_oauth::{DeviceRefusal, DeviceRequest, Identity, Principal, TokenError};
 
 #[derive(Template)]
 #[template(path = "device.html")]
@@ -47,16 +47,19 @@ async fn begin(
     both_names: bool,
 ) -> Response {
     let identity = identity_for(app, peer);
-    let answer = async {
-        let (basic, params) = endpoints::read(headers, body)?;
-        let mut answer = identity.device_code(basic, &params, app.now()).await?;
+    let endpoint = match both_names {
+        true => "/device/code",
+        false => "/device/authorize",
+    };
+    let answer = endpoints::asked(headers, body, async |basic, params: &form::Pairs| {
+        let mut answer = identity.device_code(basic, params, app.now()).await?;
         answer.verification_url = answer.verification_url.filter(|_| both_names);
         Ok(answer)
-    };
+    });
     match answer.await {
         // Cache-Control: no-store is what every answer gets that says nothing else.
         Ok(answer) => Json(answer).into_response(),
-        Err(error) => endpoints::refuse(error, "Basic"),
+        Err(error) => endpoints::refuse(app, &identity, endpoint, error, "Basic").await,
     }
 }
 
@@ -74,12 +77,10 @@ pub(crate) async fn enter(
 ) -> Response {
     let form = form::read(&body);
     let typed = form::get(&form, "user_code");
-    match identity_for(&app, peer)
-        .device_request(typed, app.now())
-        .await
-    {
+    let identity = identity_for(&app, peer);
+    match identity.device_request(typed, app.now()).await {
         Ok(request) => go(&consent_page(request.user_code())),
-        Err(refusal) => refused(&app, refusal, typed),
+        Err(refusal) => refused(&app, &identity, refusal, None, typed).await,
     }
 }
 
@@ -100,13 +101,13 @@ pub(crate) async fn ask(
     let Some(person) = session::person(&app, &headers).await else {
         return sign_in_first(typed);
     };
-    match identity_for(&app, peer)
-        .device_request(typed, app.now())
-        .await
-    {
-        Ok(request) if !request.client().admits(person.address()) => not_admitted(&app),
-        Ok(request) => consent(&app, &request, &person),
-        Err(refusal) => refused(&app, refusal, typed),
+    let identity = identity_for(&app, peer);
+    match identity.device_request(typed, app.now()).await {
+        Ok(request) => match request.not_admitted(&person) {
+            Some(error) => not_admitted(&app, &identity, &error).await,
+            None => consent(&app, &request, &person),
+        },
+        Err(refusal) => refused(&app, &identity, refusal, Some(&person), typed).await,
     }
 }
 
@@ -126,10 +127,14 @@ pub(crate) async fn answer(
     let identity = identity_for(&app, peer);
     let request = match identity.device_request(typed, app.now()).await {
         Ok(request) => request,
-        Err(refusal) => return refused(&app, refusal, typed),
+        Err(refusal) => return refused(&app, &identity, refusal, Some(&person), typed).await,
     };
     let allow = form::get(&form, "answer") == "allow";
-    let allow = allow && request.client().admits(person.address());
+    let stranger = request.not_admitted(&person).filter(|_| allow);
+    if let Some(error) = &stranger {
+        endpoints::take_down(&app, &identity, "/device", error).await;
+    }
+    let allow = allow && stranger.is_none();
     // Another tab may have switched accounts: what is allowed must be what the page said.
     if allow && form::get(&form, "account") != &**person.address() {
         return consent(&app, &request, &person);
@@ -139,7 +144,10 @@ pub(crate) async fn answer(
         .await
     {
         Ok(true) => done(&app, &request, allow),
-        Ok(false) => refused(&app, DeviceRefusal::Unknown, typed),
+        Ok(false) => {
+            let refusal = DeviceRefusal::Unknown;
+            refused(&app, &identity, refusal, Some(&person), typed).await
+        }
         Err(fault) => failed(&app, &fault),
     }
 }
@@ -161,7 +169,8 @@ fn done(app: &App, request: &DeviceRequest, allow: bool) -> Response {
 }
 
 /// A program that is being tried out, and somebody who is not on its list.
-fn not_admitted(app: &App) -> Response {
+async fn not_admitted(app: &App, identity: &Identity, error: &TokenError) -> Response {
+    endpoints::take_down(app, identity, "/device", error).await;
     let lines = [
         "This program is being tried out, and you are not on the list of those who may use it.",
         "Nothing was allowed. Its author can add you.",
@@ -203,7 +212,14 @@ fn consent(app: &App, request: &DeviceRequest, person: &Principal) -> Response {
     show(StatusCode::OK, &page)
 }
 
-fn refused(app: &App, refusal: DeviceRefusal, typed: &str) -> Response {
+async fn refused(
+    app: &App,
+    identity: &Identity,
+    refusal: DeviceRefusal,
+    person: Option<&Principal>,
+    typed: &str,
+) -> Response {
+    endpoints::take_down(app, identity, "/device", &refusal.told(person)).await;
     let (status, error) = match refusal {
         DeviceRefusal::Unknown => (
             StatusCode::NOT_FOUND,

@@ -1,5 +1,6 @@
 //! Endpoints for programs: plain form posts, no cookies, no redirects, JSON with its length (wire §7).
 
+use crate::pages::identity_for;
 use crate::{App, Peer, form};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -13,6 +14,8 @@ use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, Sec
 use serde::Serialize;
 use serde_json::json;
 
+const USERINFO: &str = "/v1/userinfo";
+
 /// The discovery document with a member of our own: where the mail is that tokens open (RFC 8414 §2 allows more members).
 #[derive(Serialize)]
 struct Discovery {
@@ -23,48 +26,55 @@ struct Discovery {
 
 pub(crate) async fn token(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let answer = async {
-        let (basic, params) = read(&headers, &body)?;
-        let identity = proven(&app, &headers, "POST", uri.path())?;
-        identity.token(basic, &params, app.now()).await
-    };
+    let identity = identity_for(&app, peer);
+    let answer = asked(&headers, &body, async |basic, params: &form::Pairs| {
+        let proven = proven(&app, &identity, &headers, "POST", uri.path())?;
+        proven.token(basic, params, app.now()).await
+    });
     match answer.await {
         Ok(answer) => (
             [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")],
             Json(answer),
         )
             .into_response(),
-        Err(error) => refuse(error, "Basic"),
+        Err(error) => refuse(&app, &identity, "/token", error, "Basic").await,
     }
 }
 
-pub(crate) async fn revoke(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Response {
-    let answer = async {
-        let (basic, params) = read(&headers, &body)?;
-        app.web.identity.revoke(basic, &params, app.now()).await
-    };
+pub(crate) async fn revoke(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let identity = identity_for(&app, peer);
+    let answer = asked(&headers, &body, async |basic, params: &form::Pairs| {
+        identity.revoke(basic, params, app.now()).await
+    });
     match answer.await {
         Ok(()) => Json(json!({})).into_response(),
-        Err(error) => refuse(error, "Basic"),
+        Err(error) => refuse(&app, &identity, "/revoke", error, "Basic").await,
     }
 }
 
 pub(crate) async fn introspect(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let answer = async {
-        let (basic, params) = read(&headers, &body)?;
-        app.web.identity.introspect(basic, &params, app.now()).await
-    };
+    let identity = identity_for(&app, peer);
+    let answer = asked(&headers, &body, async |basic, params: &form::Pairs| {
+        identity.introspect(basic, params, app.now()).await
+    });
     match answer.await {
         Ok(answer) => Json(answer).into_response(),
-        Err(error) => refuse(error, "Basic"),
+        Err(error) => refuse(&app, &identity, "/introspect", error, "Basic").await,
     }
 }
 
@@ -76,28 +86,26 @@ pub(crate) async fn push(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let answer = async {
-        let (basic, params) = read(&headers, &body)?;
-        let identity = proven(&app, &headers, "POST", uri.path())?;
-        let identity = match peer {
-            Some(Extension(Peer(peer))) => identity.from_peer(peer),
-            None => identity,
-        };
-        identity.push_request(basic, &params, app.now()).await
-    };
+    let identity = identity_for(&app, peer);
+    let answer = asked(&headers, &body, async |basic, params: &form::Pairs| {
+        let proven = proven(&app, &identity, &headers, "POST", uri.path())?;
+        proven.push_request(basic, params, app.now()).await
+    });
     match answer.await {
         Ok(answer) => (StatusCode::CREATED, Json(answer)).into_response(),
-        Err(error) => refuse(error, "Basic"),
+        Err(error) => refuse(&app, &identity, "/par", error, "Basic").await,
     }
 }
 
 pub(crate) async fn userinfo(
     State(app): State<App>,
+    peer: Option<Extension<Peer>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let identity = identity_for(&app, peer);
     let line = headers
         .get(AUTHORIZATION)
         .and_then(|line| line.to_str().ok());
@@ -111,15 +119,15 @@ pub(crate) async fn userinfo(
         && (headers.contains_key(AUTHORIZATION) || posted.len() > 1)
     {
         // RFC 6750 §2: one way in a request, and once (§3.1).
-        let error = TokenError {
-            code: ErrorCode::InvalidRequest,
-            description: "The access token is there twice.".into(),
-        };
-        return refuse(error, "Bearer");
+        let text = "The access token is there twice.";
+        let error = TokenError::new(ErrorCode::InvalidRequest, text);
+        return refuse(&app, &identity, USERINFO, error, "Bearer").await;
     }
     let posted = posted.as_ref().and_then(|all| all.first());
     let Some(token) = bearer.or(bound).or(posted.map(String::as_str)) else {
         // RFC 6750 §3.1: who sent nothing is told the schemes only.
+        let error = TokenError::new(ErrorCode::InvalidToken, "No token was sent.");
+        take_down(&app, &identity, USERINFO, &error).await;
         let metadata = app.web.identity.metadata();
         let algorithms = metadata.dpop_signing_alg_values_supported.join(" ");
         let schemes = [
@@ -131,14 +139,17 @@ pub(crate) async fn userinfo(
     let answer = async {
         // A proof beside a bearer token says nothing about it.
         let identity = match bound {
-            Some(_) => proven(&app, &headers, method.as_str(), uri.path())?,
-            None => app.web.identity.clone(),
+            Some(_) => proven(&app, &identity, &headers, method.as_str(), uri.path())?,
+            None => identity.clone(),
         };
         identity.userinfo(token, app.now()).await
     };
     match answer.await {
         Ok(info) => Json(info).into_response(),
-        Err(error) => refuse(error, if bound.is_some() { "DPoP" } else { "Bearer" }),
+        Err(error) => {
+            let scheme = if bound.is_some() { "DPoP" } else { "Bearer" };
+            refuse(&app, &identity, USERINFO, error, scheme).await
+        }
     }
 }
 
@@ -191,15 +202,15 @@ fn public(body: impl IntoResponse) -> Response {
 /// The identity floor for this request: with its proof of possession, if it came with one (RFC 9449 §4.3; exactly one).
 fn proven(
     app: &App,
+    identity: &Identity,
     headers: &HeaderMap,
     method: &str,
     path: &str,
 ) -> Result<Identity, TokenError> {
-    let identity = &app.web.identity;
     let mut proofs = headers.get_all("dpop").iter();
-    let unreadable = || TokenError {
-        code: ErrorCode::InvalidDpopProof,
-        description: "One proof, in one DPoP header, is needed.".into(),
+    let unreadable = || {
+        let text = "One proof, in one DPoP header, is needed.";
+        TokenError::new(ErrorCode::InvalidDpopProof, text)
     };
     match (proofs.next(), proofs.next()) {
         (None, _) => Ok(identity.clone()),
@@ -212,7 +223,21 @@ fn proven(
     }
 }
 
-pub(crate) type Request = (Option<BasicAuth>, form::Pairs);
+/// Reads a form and asks with it; an error names the client as the form does, unless it is known better.
+pub(crate) async fn asked<T>(
+    headers: &HeaderMap,
+    body: &[u8],
+    ask: impl AsyncFnOnce(Option<BasicAuth>, &form::Pairs) -> Result<T, TokenError>,
+) -> Result<T, TokenError> {
+    let (basic, params) = read(headers, body)?;
+    let named = basic.as_ref().map(|basic| basic.id.clone());
+    let named = named.or_else(|| Some(form::get(&params, "client_id").to_owned()));
+    let named = named.filter(|id| !id.is_empty());
+    let answer = ask(basic, &params).await;
+    answer.map_err(|error| error.of_client(named.as_deref()))
+}
+
+type Request = (Option<BasicAuth>, form::Pairs);
 
 fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers
@@ -223,19 +248,16 @@ fn is_form(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<Request, TokenError> {
     if !is_form(headers) {
-        let description = "The body must be application/x-www-form-urlencoded.".into();
-        return Err(TokenError {
-            code: ErrorCode::InvalidRequest,
-            description,
-        });
+        let text = "The body must be application/x-www-form-urlencoded.";
+        return Err(TokenError::new(ErrorCode::InvalidRequest, text));
     }
     let basic = match headers.get(AUTHORIZATION) {
         None => None,
-        Some(line) => Some(read_basic(line).ok_or_else(|| TokenError {
-            code: ErrorCode::InvalidClient,
-            description: "The Authorization header cannot be read.".into(),
+        Some(line) => Some(read_basic(line).ok_or_else(|| {
+            let text = "The Authorization header cannot be read.";
+            TokenError::new(ErrorCode::InvalidClient, text)
         })?),
     };
     Ok((basic, form::read(body)))
@@ -265,7 +287,28 @@ pub(crate) fn credentials<'a>(line: &'a str, scheme: &str) -> Option<&'a str> {
     found.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
-pub(crate) fn refuse(error: TokenError, scheme: &str) -> Response {
+/// Tells the owner of a refusal. A device whose person has not answered yet is not refused.
+pub(crate) async fn take_down(
+    app: &App,
+    identity: &Identity,
+    endpoint: &'static str,
+    error: &TokenError,
+) {
+    if error.code != ErrorCode::AuthorizationPending {
+        let refusal = identity.refused_at(endpoint, error, app.now()).await;
+        app.web.control.refused(refusal);
+    }
+}
+
+/// What a program is told, and what its owner is: every refusal of an endpoint for programs comes by here.
+pub(crate) async fn refuse(
+    app: &App,
+    identity: &Identity,
+    endpoint: &'static str,
+    error: TokenError,
+    scheme: &str,
+) -> Response {
+    take_down(app, identity, endpoint, &error).await;
     let status = match error.code {
         ErrorCode::InvalidClient | ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
         ErrorCode::InvalidDpopProof if scheme == "DPoP" => StatusCode::UNAUTHORIZED,

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use pillarbox_oauth::{ErrorCode, REGISTRATION_BYTES_MAX, Registration, TokenError};
+use pillarbox_oauth::{ErrorCode, Identity, REGISTRATION_BYTES_MAX, Registration, TokenError};
 use serde_json::Value;
 
 pub(crate) fn routes() -> Router<App> {
@@ -30,21 +30,23 @@ async fn register(
     if app.web.identity.registration() == Registration::Off {
         return not_found(State(app)).await;
     }
+    let identity = identity_for(&app, peer);
     let answer = async {
         is_json(&headers)?;
-        identity_for(&app, peer).register(&body, app.now()).await
+        identity.register(&body, app.now()).await
     };
-    answered(answer.await, StatusCode::CREATED)
+    answered(&app, &identity, None, answer.await, StatusCode::CREATED).await
 }
 
-async fn read(State(app): State<App>, Path(client): Path<String>, headers: HeaderMap) -> Response {
-    let answer = async {
-        app.web
-            .identity
-            .own_registration(&client, token(&headers)?)
-            .await
-    };
-    answered(answer.await, StatusCode::OK)
+async fn read(
+    State(app): State<App>,
+    Path(client): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+) -> Response {
+    let identity = identity_for(&app, peer);
+    let answer = async { identity.own_registration(&client, token(&headers)?).await };
+    answered(&app, &identity, Some(&client), answer.await, StatusCode::OK).await
 }
 
 async fn replace(
@@ -54,29 +56,31 @@ async fn replace(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let identity = identity_for(&app, peer);
     let answer = async {
         let token = token(&headers)?;
         is_json(&headers)?;
-        let identity = identity_for(&app, peer);
         identity
             .register_anew(&client, token, &body, app.now())
             .await
     };
-    answered(answer.await, StatusCode::OK)
+    answered(&app, &identity, Some(&client), answer.await, StatusCode::OK).await
 }
 
 async fn remove(
     State(app): State<App>,
     Path(client): Path<String>,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
 ) -> Response {
+    let identity = identity_for(&app, peer);
     let answer = async {
         let token = token(&headers)?;
-        app.web.identity.unregister(&client, token, app.now()).await
+        identity.unregister(&client, token, app.now()).await
     };
     match answer.await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => refused(error),
+        Err(error) => refused(&app, &identity, Some(&client), error).await,
     }
 }
 
@@ -85,9 +89,9 @@ fn token(headers: &HeaderMap) -> Result<&str, TokenError> {
     let line = headers.get(AUTHORIZATION);
     let line = line.and_then(|line| line.to_str().ok());
     let token = line.and_then(|line| credentials(line, "bearer"));
-    token.ok_or_else(|| TokenError {
-        code: ErrorCode::InvalidToken,
-        description: "The registration access token is missing.".into(),
+    token.ok_or_else(|| {
+        let text = "The registration access token is missing.";
+        TokenError::new(ErrorCode::InvalidToken, text)
     })
 }
 
@@ -98,14 +102,20 @@ fn is_json(headers: &HeaderMap) -> Result<(), TokenError> {
     let kind = kind.split(';').next().unwrap_or_default().trim();
     match kind.eq_ignore_ascii_case("application/json") {
         true => Ok(()),
-        false => Err(TokenError {
-            code: ErrorCode::InvalidClientMetadata,
-            description: "The body must be application/json.".into(),
-        }),
+        false => {
+            let text = "The body must be application/json.";
+            Err(TokenError::new(ErrorCode::InvalidClientMetadata, text))
+        }
     }
 }
 
-fn answered(answer: Result<Value, TokenError>, status: StatusCode) -> Response {
+async fn answered(
+    app: &App,
+    identity: &Identity,
+    client: Option<&str>,
+    answer: Result<Value, TokenError>,
+    status: StatusCode,
+) -> Response {
     match answer {
         Ok(told) => (
             status,
@@ -113,13 +123,19 @@ fn answered(answer: Result<Value, TokenError>, status: StatusCode) -> Response {
             Json(told),
         )
             .into_response(),
-        Err(error) => refused(error),
+        Err(error) => refused(app, identity, client, error).await,
     }
 }
 
-fn refused(error: TokenError) -> Response {
+async fn refused(
+    app: &App,
+    identity: &Identity,
+    client: Option<&str>,
+    error: TokenError,
+) -> Response {
     let hasty = error.code == ErrorCode::SlowDown;
-    let mut response = refuse(error, "Bearer");
+    let error = error.of_client(client);
+    let mut response = refuse(app, identity, "/register", error, "Bearer").await;
     if hasty {
         *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     }

@@ -1,7 +1,10 @@
 //! What happened, told to the owner: one line an event, and the latest sessions kept for `pillarbox why`. Lines are
 //! written by a thread of their own, so that a slow terminal or pipe never makes a mail session wait.
 
+mod endpoints;
+
 use crate::clock::{Clock, rfc3339};
+use pillarbox_oauth::EndpointRefusal;
 use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::Protocol;
 use pillarbox_store::mail::Millis;
@@ -9,6 +12,7 @@ use serde_json::{Map, Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +21,9 @@ use tokio::sync::broadcast;
 
 /// Sessions remembered for `why`. With the next limit this is at most some 10 MB.
 const SESSIONS_KEPT: usize = 4_000;
+/// Refused requests at the authorization server's endpoints remembered beside them: whoever asks for nonsense there pushes
+/// out no mail session.
+const REFUSALS_KEPT: usize = 1_000;
 /// Events remembered of one session; the first ones explain most.
 const EVENTS_KEPT: usize = 40;
 /// Lines waiting for a slow reader of the log before some are left out (and counted).
@@ -69,7 +76,92 @@ enum Order {
 #[derive(Default)]
 struct Kept {
     order: VecDeque<Arc<str>>,
-    sessions: HashMap<Arc<str>, Vec<Event>>,
+    sessions: HashMap<Arc<str>, Vec<Entry>>,
+    refusals: VecDeque<Entry>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// In a session of a mail protocol.
+    Mail(Event),
+    /// At an endpoint of the authorization server; each refused request has a token of its own.
+    Endpoint(Arc<str>, EndpointRefusal),
+}
+
+impl Entry {
+    /// When.
+    pub fn at(&self) -> Millis {
+        match self {
+            Self::Mail(event) => event.at,
+            Self::Endpoint(_, refusal) => refusal.at,
+        }
+    }
+
+    /// Which service.
+    pub fn about(&self) -> &'static str {
+        match self {
+            Self::Mail(event) => event.protocol.name(),
+            Self::Endpoint(..) => endpoints::ABOUT,
+        }
+    }
+
+    /// What `pillarbox why` asks for it by.
+    pub fn session(&self) -> &Arc<str> {
+        match self {
+            Self::Mail(event) => &event.session,
+            Self::Endpoint(token, _) => token,
+        }
+    }
+
+    /// From where.
+    pub fn peer(&self) -> IpAddr {
+        match self {
+            Self::Mail(event) => event.peer,
+            Self::Endpoint(_, refusal) => refusal.peer,
+        }
+        .to_canonical()
+    }
+
+    /// What the client was told, where that differs from what happened.
+    pub fn told(&self) -> Option<String> {
+        match self {
+            Self::Mail(event) => match &event.what {
+                What::Refused { told, .. } => Some(told.clone()),
+                _ => None,
+            },
+            Self::Endpoint(_, refusal) => Some(endpoints::told(refusal)),
+        }
+    }
+
+    /// Whether somebody should look at it.
+    pub fn is_trouble(&self) -> bool {
+        match self {
+            Self::Mail(event) => matches!(event.what, What::Refused { .. } | What::Failed { .. }),
+            Self::Endpoint(_, refusal) => endpoints::level(refusal) != Level::Debug,
+        }
+    }
+
+    fn level(&self) -> Level {
+        match self {
+            Self::Mail(event) => level_of(&event.what),
+            Self::Endpoint(_, refusal) => endpoints::level(refusal),
+        }
+    }
+
+    fn sentence(&self, clock: &Clock) -> String {
+        match self {
+            Self::Mail(event) => sentence(&event.what, clock),
+            Self::Endpoint(_, refusal) => endpoints::sentence(refusal),
+        }
+    }
+
+    fn story(&self, clock: &Clock) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Mail(event) => story(&event.what, clock),
+            Self::Endpoint(_, refusal) => endpoints::story(refusal),
+        }
+    }
 }
 
 impl Journal {
@@ -95,21 +187,21 @@ impl Journal {
         self.0.level.store(level as u8, Ordering::Relaxed);
     }
 
-    /// Takes an event of a session: keeps it, and prints it if it matters enough.
-    pub fn event(&self, event: Event) {
-        let level = level_of(&event.what);
+    /// Takes an event: keeps it, and prints it if it matters enough.
+    pub fn event(&self, entry: Entry) {
+        let level = entry.level();
         if self.wanted(level) {
-            let (text, fields) = (sentence(&event.what, &self.0.clock), fields(&event));
+            let (text, fields) = (entry.sentence(&self.0.clock), fields(&entry));
             self.print(
-                event.at,
+                entry.at(),
                 level,
-                event.protocol.name(),
-                &event.session,
+                entry.about(),
+                entry.session(),
                 &text,
                 fields,
             );
         }
-        self.keep(event);
+        self.keep(entry);
     }
 
     /// A line about the server itself.
@@ -119,29 +211,42 @@ impl Journal {
         }
     }
 
-    /// The events of a session, oldest first, if they are still known.
-    pub fn session(&self, token: &str) -> Option<Vec<Event>> {
-        self.kept().sessions.get(token).cloned()
+    /// The events of a session or refused request, oldest first, if they are still known.
+    pub fn session(&self, named: &str) -> Option<Vec<Entry>> {
+        let kept = self.kept();
+        let refused = || {
+            kept.refusals
+                .iter()
+                .find(|entry| **entry.session() == *named)
+        };
+        let session = kept.sessions.get(named).cloned();
+        session.or_else(|| Some(vec![refused()?.clone()]))
     }
 
-    /// Sessions that are still known, oldest first.
+    /// Sessions and refused requests that are still known, each oldest first.
     pub fn known(&self) -> Vec<Arc<str>> {
-        self.kept().order.iter().cloned().collect()
+        let kept = self.kept();
+        let refused = kept.refusals.iter().map(Entry::session);
+        refused.chain(&kept.order).cloned().collect()
     }
 
     /// The newest events that pass, newest first, each with its sentence.
     pub fn recent(
         &self,
         limit: usize,
-        pass: impl Fn(&Event, &str) -> bool,
-    ) -> Vec<(Event, String)> {
-        let mut all: Vec<Event> = self.kept().sessions.values().flatten().cloned().collect();
-        all.sort_by_key(|event| event.at);
-        let told = all.into_iter().rev().map(|event| {
-            let text = printable(&sentence(&event.what, &self.0.clock));
-            (event, text)
+        pass: impl Fn(&Entry, &str) -> bool,
+    ) -> Vec<(Entry, String)> {
+        let mut all: Vec<Entry> = {
+            let kept = self.kept();
+            let sessions = kept.sessions.values().flatten();
+            sessions.chain(&kept.refusals).cloned().collect()
+        };
+        all.sort_by_key(Entry::at);
+        let told = all.into_iter().rev().map(|entry| {
+            let text = printable(&entry.sentence(&self.0.clock));
+            (entry, text)
         });
-        told.filter(|(event, text)| pass(event, text))
+        told.filter(|(entry, text)| pass(entry, text))
             .take(limit)
             .collect()
     }
@@ -208,9 +313,15 @@ impl Journal {
         }
     }
 
-    fn keep(&self, event: Event) {
+    fn keep(&self, event: Entry) {
         let mut kept = self.kept();
-        let token = event.session.clone();
+        if let Entry::Endpoint(..) = event {
+            if kept.refusals.len() >= REFUSALS_KEPT {
+                kept.refusals.pop_front();
+            }
+            return kept.refusals.push_back(event);
+        }
+        let token = event.session().clone();
         if let Some(events) = kept.sessions.get_mut(&token) {
             // The last place is always the latest event: how it ended matters as much as how it began.
             if events.len() >= EVENTS_KEPT {
@@ -265,26 +376,29 @@ fn print(text: &mut String) {
 }
 
 /// The answer to `pillarbox why`.
-pub fn explain(events: &[Event], clock: &Clock) -> String {
+pub fn explain(events: &[Entry], clock: &Clock) -> String {
     let Some(first) = events.first() else {
         return String::new();
     };
-    let name = match first.protocol {
-        Protocol::Imap => "IMAP",
-        Protocol::Pop3 => "POP",
-        Protocol::Submission => "SMTP",
-        Protocol::Incoming => "incoming SMTP",
+    let name = match first {
+        Entry::Mail(event) => match event.protocol {
+            Protocol::Imap => "IMAP",
+            Protocol::Pop3 => "POP",
+            Protocol::Submission => "SMTP",
+            Protocol::Incoming => "incoming SMTP",
+        },
+        Entry::Endpoint(..) => "OAuth",
     };
     let mut text = format!(
         "{}  {name} from {}, {}\n",
-        first.session,
-        first.peer.to_canonical(),
-        clock.hms(first.at)
+        first.session(),
+        first.peer(),
+        clock.hms(first.at())
     );
     // Below the session's token, like a hanging paragraph.
-    let indent = " ".repeat(first.session.len() + 2);
+    let indent = " ".repeat(first.session().len() + 2);
     for event in events {
-        for (word, rest) in story(&event.what, clock) {
+        for (word, rest) in event.story(clock) {
             // Writing to a String does not fail.
             let _ = writeln!(text, "{indent}{word:<9} {}", printable(&rest));
         }
@@ -410,8 +524,21 @@ fn named(offered: &str) -> &str {
     }
 }
 
-fn fields(event: &Event) -> Map<String, Value> {
-    let value = match &event.what {
+fn fields(entry: &Entry) -> Map<String, Value> {
+    let value = match entry {
+        Entry::Mail(event) => fields_of(&event.what),
+        Entry::Endpoint(_, refusal) => endpoints::fields(refusal),
+    };
+    let mut fields = match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    fields.insert("peer".into(), entry.peer().to_string().into());
+    fields
+}
+
+fn fields_of(what: &What) -> Value {
+    match what {
         What::Connected => json!({"event": "connected"}),
         What::SignedIn {
             address,
@@ -440,24 +567,18 @@ fn fields(event: &Event) -> Map<String, Value> {
         }
         What::Fault { fault, told } => json!({"event": "fault", "fault": fault, "told": told}),
         What::Closed { reason } => json!({"event": "closed", "reason": reason}),
-    };
-    let mut fields = match value {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    };
-    fields.insert("peer".into(), event.peer.to_canonical().to_string().into());
-    fields
+    }
 }
 
 /// An event for programs: the fields of its line in the log.
-pub fn event_json(event: &Event, text: &str) -> Value {
+pub fn event_json(event: &Entry, text: &str) -> Value {
     let mut fields = fields(event);
-    let level = format!("{:?}", level_of(&event.what)).to_lowercase();
+    let level = format!("{:?}", event.level()).to_lowercase();
     for (name, value) in [
-        ("at", rfc3339(event.at)),
+        ("at", rfc3339(event.at())),
         ("level", level),
-        ("about", event.protocol.name().to_owned()),
-        ("session", event.session.to_string()),
+        ("about", event.about().to_owned()),
+        ("session", event.session().to_string()),
         ("text", text.to_owned()),
     ] {
         fields.insert(name.into(), value.into());
@@ -476,8 +597,8 @@ fn printable(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn refused(session: &str) -> Event {
-        Event {
+    fn refused(session: &str) -> Entry {
+        Entry::Mail(Event {
             at: 0,
             protocol: Protocol::Imap,
             session: session.into(),
@@ -488,7 +609,60 @@ mod tests {
                 cause: "the token belongs to bob@example.test".into(),
                 told: "NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)".into(),
             },
+        })
+    }
+
+    fn refused_program(token: &str) -> Entry {
+        let refusal = EndpointRefusal {
+            at: 0,
+            endpoint: "/token",
+            peer: [192, 0, 2, 7].into(),
+            method: Some("a code"),
+            client: Some("x7".into()),
+            app: Some("Phone\r\n00:00:00".into()),
+            person: Some("ada@example.test".into()),
+            cause: "the code was given to another program".into(),
+            told: (
+                pillarbox_oauth::ErrorCode::InvalidGrant,
+                "Token has been expired or revoked.".into(),
+            ),
+        };
+        Entry::Endpoint(token.into(), refusal)
+    }
+
+    #[test]
+    fn why_tells_of_a_refused_program_too() {
+        let clock = Clock::new();
+        let text = explain(&[refused_program("c8a2")], &clock);
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        assert!(
+            lines[0].starts_with("c8a2  OAuth from 192.0.2.7, "),
+            "{text}"
+        );
+        assert_eq!(
+            lines[1..],
+            [
+                "asked     /token with a code",
+                "program   Phone\u{fffd}\u{fffd}00:00:00 (x7)",
+                "person    ada@example.test",
+                "refused   the code was given to another program",
+                "told      invalid_grant: Token has been expired or revoked.",
+            ]
+        );
+    }
+
+    #[test]
+    fn refused_programs_push_out_no_sessions() {
+        let journal = Journal::new(Clock::new(), Format::Text, Level::Error);
+        journal.event(refused("0000"));
+        for number in 1..=SESSIONS_KEPT + 1 {
+            journal.event(refused_program(&format!("{number:04x}")));
         }
+        assert!(journal.session("0000").is_some());
+        assert!(journal.session("0001").is_none());
+        let newest = format!("{:04x}", SESSIONS_KEPT + 1);
+        assert!(journal.session(&newest).is_some());
+        assert_eq!(journal.known().len(), REFUSALS_KEPT + 1);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use crate::clock::in_words;
 use crate::faults::{self, Asked, Rule, names};
 use crate::house::House;
+use crate::journal::Entry;
 use crate::wire_log;
-use pillarbox_oauth::Credential;
-use pillarbox_protocols::events::{Event, What};
+use pillarbox_oauth::{Credential, EndpointRefusal};
+use pillarbox_protocols::events::What;
 use pillarbox_protocols::sessions::{Protocol, Session, Which};
 use pillarbox_store::mail::Naming;
 use pillarbox_web::{
@@ -29,6 +30,11 @@ impl Control for Pages {
 
     fn happenings(&self, wanted: &Wanted) -> Vec<Happening> {
         recent(&self.0, wanted).into_iter().map(happening).collect()
+    }
+
+    fn refused(&self, refusal: EndpointRefusal) {
+        let token = self.0.session_token().into();
+        self.0.journal.event(Entry::Endpoint(token, refusal));
     }
 
     fn conditions(&self) -> Vec<Condition> {
@@ -168,14 +174,18 @@ fn ahead(house: &House) -> Duration {
 }
 
 /// The newest events that are wanted, newest first, each with its sentence.
-pub fn recent(house: &House, wanted: &Wanted) -> Vec<(Event, String)> {
+pub fn recent(house: &House, wanted: &Wanted) -> Vec<(Entry, String)> {
     let text = wanted.text.as_deref().map(str::to_lowercase);
-    let pass = |event: &Event, sentence: &str| match (&wanted.session, &text) {
-        (Some(session), _) => *event.session == **session,
+    let connected = |entry: &Entry| match entry {
+        Entry::Mail(event) => matches!(event.what, What::Connected),
+        Entry::Endpoint(..) => false,
+    };
+    let pass = |entry: &Entry, sentence: &str| match (&wanted.session, &text) {
+        (Some(session), _) => **entry.session() == **session,
         // That somebody connected says nothing until they do something.
-        (None, _) if matches!(event.what, What::Connected) => false,
+        (None, _) if connected(entry) => false,
         (None, Some(text)) => {
-            let peer = event.peer.to_canonical().to_string();
+            let peer = entry.peer().to_string();
             sentence.to_lowercase().contains(text) || peer.contains(text.as_str())
         }
         (None, None) => true,
@@ -265,18 +275,14 @@ fn live(session: Session) -> LiveSession {
     }
 }
 
-fn happening((event, text): (Event, String)) -> Happening {
-    let told = match &event.what {
-        What::Refused { told, .. } => Some(told.clone()),
-        _ => None,
-    };
+fn happening((entry, text): (Entry, String)) -> Happening {
     Happening {
-        at: event.at,
-        about: event.protocol.name(),
-        session: event.session,
-        peer: event.peer.to_canonical(),
+        at: entry.at(),
+        about: entry.about(),
+        session: entry.session().clone(),
+        peer: entry.peer(),
         text,
-        trouble: matches!(event.what, What::Refused { .. } | What::Failed { .. }),
-        told,
+        trouble: entry.is_trouble(),
+        told: entry.told(),
     }
 }

@@ -6,7 +6,7 @@ use crate::doors::{Doors, Inside};
 use crate::driver::{self, Driver, Wire};
 use crate::faults::faulty::Faulty;
 use crate::house::House;
-use crate::journal::Level;
+use crate::journal::{Entry, Level};
 use crate::listen::{Open, Service};
 use crate::pages::Pages;
 use crate::random;
@@ -378,7 +378,7 @@ fn journal(house: &House) -> events::Journal {
     let (journal, identity) = (house.journal.clone(), house.identity.clone());
     Arc::new(move |event| {
         trail::feed(&identity, &event);
-        journal.event(event);
+        journal.event(Entry::Mail(event));
     })
 }
 

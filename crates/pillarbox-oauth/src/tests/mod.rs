@@ -21,6 +21,7 @@ mod issued;
 mod limits;
 mod offered;
 mod passkeys;
+mod refusals;
 mod registration;
 mod requests;
 mod rotation;

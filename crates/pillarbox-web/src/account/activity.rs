@@ -68,6 +68,7 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         Deed::SignedIn if activity.app.is_some() => ("good", format!("{app} signed in{place}")),
         Deed::SignedIn => ("good", format!("Signed in{place}")),
         Deed::Refused => ("bad", format!("Sign-in refused{place}")),
+        Deed::AppRefused => ("bad", format!("{app} was refused")),
         Deed::Granted => ("change", format!("You allowed {app} to use your account")),
         Deed::GrantEnded => ("change", format!("{app} may no longer use your account")),
         Deed::AppPasswordMade => ("change", format!("App password “{app}” was made")),
@@ -102,7 +103,7 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         Deed::AppRemoved => ("bad", format!("{app} was removed")),
     };
     let rest = match (activity.deed, detail) {
-        (Deed::Refused, Some(cause)) => Some(format!("Reason: {cause}")),
+        (Deed::Refused | Deed::AppRefused, Some(cause)) => Some(format!("Reason: {cause}")),
         (Deed::AppDelegated, Some(scopes)) => Some(format!("Scopes: {scopes}")),
         (Deed::Granted, Some(scope)) => Some(super::scope_words(scope).join(", ")),
         (_, detail) => detail.map(str::to_owned),

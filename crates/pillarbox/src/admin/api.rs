@@ -130,10 +130,7 @@ async fn authenticate(
 
 /// The token of a request; None if it brings no credentials at all.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, TokenError> {
-    let wrong = |description: &str| TokenError {
-        code: ErrorCode::InvalidRequest,
-        description: description.into(),
-    };
+    let wrong = |text: &str| TokenError::new(ErrorCode::InvalidRequest, text);
     let mut lines = headers.get_all(AUTHORIZATION).iter();
     let Some(line) = lines.next() else {
         return Ok(None);

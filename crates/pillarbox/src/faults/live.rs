@@ -4,7 +4,7 @@ use super::names::{Service, Target};
 use super::{Kind, Occasion, Rule, Rules, Strike, Wanted};
 use crate::clock::{Clock, rfc3339};
 use crate::failure::Failure;
-use crate::journal::{Journal, Level};
+use crate::journal::{Entry, Journal, Level};
 use crate::random;
 use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::Registry;
@@ -202,7 +202,7 @@ impl Faults {
             fault: strike.text.clone(),
             told,
         };
-        self.0.journal.event(event);
+        self.0.journal.event(Entry::Mail(event));
     }
 
     /// Notes what went wrong at an endpoint.

@@ -5,7 +5,7 @@
 use super::*;
 use crate::clock::Clock;
 use crate::faults::live::Asked;
-use crate::journal::{Format, Journal, Level};
+use crate::journal::{Entry, Format, Journal, Level};
 use pillarbox_protocols::sessions::{Registry, Which};
 use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::sync::{Arc, Mutex};
@@ -265,6 +265,9 @@ async fn a_refused_command_is_never_heard_of_and_keeps_its_place() {
     assert_eq!(stage.heard(), "a NOOP\r\nc NOOP\r\n");
     let events = stage.journal.session("t").unwrap();
     let told = events.iter().any(|event| {
+        let Entry::Mail(event) = event else {
+            return false;
+        };
         matches!(&event.what, events::What::Fault { fault, told: Some(told) }
             if fault == "imap.fetch overquota" && told.starts_with("NO [OVERQUOTA]"))
     });
