@@ -49,6 +49,8 @@ pub enum Deed {
     AppRefused,
     /// A program was allowed something.
     Granted,
+    /// The person was asked whether a program may, and said no.
+    Denied,
     /// What a program was allowed has ended.
     GrantEnded,
     /// An app password was made.

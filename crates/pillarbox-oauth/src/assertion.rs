@@ -13,7 +13,7 @@ use crate::grants::{add_grant, after};
 use crate::rows::{self, GrantRow, Kind};
 use crate::server::{ErrorCode, TokenError, TokenResponse};
 use crate::token::{Issue, required};
-use crate::{Identity, IdentityError, Result as Done, Scope, Scopes};
+use crate::{Act, Deed, Identity, IdentityError, Result as Done, Scope, Scopes};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -382,6 +382,9 @@ impl<'a> Assertion<'a> {
     }
 }
 
+/// How a service account comes to what it may do, in people's trails.
+const DELEGATION: &str = "delegation";
+
 type Result<T, E = TokenError> = std::result::Result<T, E>;
 
 fn invalid(text: impl AsRef<str>) -> TokenError {
@@ -534,16 +537,24 @@ impl Identity {
                 if same && found.revoked.is_none() && found.refresh.is_none() {
                     (found.used, found.ends) = (now, found.ends.max(row.ends));
                     rows::write(rows, &key, &found)?;
-                    return Ok((rows::id_of(&key), Vec::new()));
+                    return Ok((rows::id_of(&key), None));
                 }
             }
             let evicted = add_grant(rows, &fresh, &row, now)?;
-            Ok::<_, IdentityError>((fresh.clone(), evicted))
+            Ok::<_, IdentityError>((fresh.clone(), Some(evicted)))
         };
         let grants = Kind::Grant.all();
         let rows = self.inner.store.account(account);
-        let (grant, evicted) = rows.update(&[&grants], find).await?;
-        self.announce_evicted(account, evicted);
+        let (grant, made) = rows.update(&[&grants], find).await?;
+        if let Some(evicted) = made {
+            self.announce_evicted(account, &client.id, evicted, now);
+            // The administrator allowed it for everybody; its first use is when it concerns this person.
+            let act = Act {
+                method: Some(DELEGATION.into()),
+                ..Act::new(Deed::Granted, now).app(Arc::clone(&client.name))
+            };
+            self.record(account, act.detail(scopes.to_string()));
+        }
         Ok(grant)
     }
 }

@@ -318,8 +318,17 @@ impl Identity {
         Ok(self.redirect(request, &[("code", text.expose())]))
     }
 
-    /// The person does not: where to send the browser, with `error=access_denied`.
-    pub fn deny(&self, request: &AuthorizationRequest) -> String {
+    /// The person, if anybody is signed in, does not: where to send the browser, with `error=access_denied`.
+    pub fn deny(
+        &self,
+        request: &AuthorizationRequest,
+        person: Option<&Principal>,
+        now: Millis,
+    ) -> String {
+        if let Some(person) = person {
+            let act = Act::new(Deed::Denied, now).app(Arc::clone(&request.client.name));
+            self.record(&person.account, act.detail(request.scopes.to_string()));
+        }
         let description = "The person did not allow it.";
         self.redirect(
             request,

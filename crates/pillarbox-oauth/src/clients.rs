@@ -299,7 +299,7 @@ impl Identity {
             Ok(())
         };
         self.client_rows().update(&[&prefix], remove).await?;
-        self.record_change(Act::new(Deed::AppRemoved, now).app(name));
+        self.record_change(Act::new(Deed::AppRemoved, now).app(Arc::clone(&name)));
         self.know_clients().await?;
         // From here on none of its tokens opens anything, so sessions are told before thousands of rows are written.
         let _ = self.inner.ended_clients.send((id.into(), None));
@@ -319,8 +319,9 @@ impl Identity {
                 if ending.len() >= ACCOUNTS_AT_ONCE {
                     ended += joined(ending.join_next().await)?;
                 }
-                let (identity, client) = (self.clone(), id.to_owned());
-                ending.spawn(async move { identity.end_grants_of(&account, client, now).await });
+                let (identity, client, name) = (self.clone(), id.to_owned(), Arc::clone(&name));
+                let end = async move { identity.end_grants_of(&account, client, name, now).await };
+                ending.spawn(end);
             }
             while let Some(done) = ending.join_next().await {
                 ended += joined(Some(done))?;
@@ -333,13 +334,15 @@ impl Identity {
         &self,
         account: &AccountId,
         client: String,
+        name: Arc<str>,
         now: Millis,
     ) -> Result<usize> {
         let handle = self.inner.store.account(account);
-        let mut theirs = Vec::new();
+        let (mut theirs, mut live) = (Vec::new(), false);
         for (key, value) in handle.scan(&Kind::Grant.all(), usize::MAX).await? {
             let grant: GrantRow = rows::decode(&value)?;
             if grant.client == client && grant.revoked.is_none() {
+                live |= grant.is_live(now);
                 theirs.push(key);
             }
         }
@@ -356,6 +359,10 @@ impl Identity {
         let prefixes: Vec<&[u8]> = theirs.iter().map(AsRef::as_ref).collect();
         handle.update(&prefixes, end).await?;
         self.inner.standings.forget(account);
+        if live {
+            let act = Act::new(Deed::GrantEnded, now).app(name);
+            self.record(account, act.detail("the program was removed"));
+        }
         Ok(theirs.len())
     }
 

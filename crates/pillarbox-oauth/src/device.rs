@@ -12,7 +12,7 @@ use crate::opaque;
 use crate::rows::{self, DeviceRow, DeviceState, GrantRow, Kind};
 use crate::server::{BasicAuth, ErrorCode, TokenError, TokenResponse};
 use crate::token::{Issue, checked, invalid_grant, read_scopes, required, used_before};
-use crate::{Identity, IdentityError, Principal, Scopes, Secret};
+use crate::{Act, Deed, Identity, IdentityError, Principal, Scopes, Secret};
 use pillarbox_store::mail::{Account, AccountId, Millis, Rows};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -270,6 +270,7 @@ impl Identity {
         allow: bool,
         now: Millis,
     ) -> Result<bool, IdentityError> {
+        let said = allow;
         let allow = allow && request.client.admits(&person.address);
         let key = Kind::Device.key(read_code(&request.user_code).unwrap_or_default());
         let prefix = key.clone();
@@ -291,7 +292,17 @@ impl Identity {
             rows::write(rows, &key, &row)?;
             Ok::<_, IdentityError>(true)
         };
-        self.devices().update(&[&prefix], answer).await
+        let answered = self.devices().update(&[&prefix], answer).await?;
+        // Whoever was not admitted has heard so, and said no to nothing.
+        if answered && said == allow {
+            let deed = match allow {
+                true => Deed::Granted,
+                false => Deed::Denied,
+            };
+            let act = Act::new(deed, now).app(Arc::clone(&request.client.name));
+            self.record(&person.account, act.detail(request.scopes.to_string()));
+        }
+        Ok(answered)
     }
 
     /// The token endpoint's side (RFC 8628 §3.4, §3.5).
@@ -397,7 +408,7 @@ impl Identity {
         let add = move |rows: &mut Rows| add_grant(rows, &id, &row, now);
         let account_rows = self.inner.store.account(account);
         let evicted = account_rows.update(&[&prefix], add).await?;
-        self.announce_evicted(account, evicted);
+        self.announce_evicted(account, &client.id, evicted, now);
         let Err(refused) = self.take(code).await else {
             return Ok(answer);
         };

@@ -161,7 +161,7 @@ impl Identity {
         let (prefix, id) = (Kind::Grant.all(), grant.clone());
         let add = move |rows: &mut Rows| add_grant(rows, &id, &row, now);
         let evicted = handle.update(&[&prefix], add).await?;
-        self.announce_evicted(account, evicted);
+        self.announce_evicted(account, client, evicted, now);
         let access = NewAccess {
             account,
             grant: &grant,
@@ -211,10 +211,21 @@ impl Identity {
         self.announce(account, Some(Credential::Grant { grant, token: None }));
     }
 
-    /// Grants that had to make room are over: their sessions are told.
-    pub(crate) fn announce_evicted(&self, account: &AccountId, evicted: Vec<String>) {
+    /// Grants of this client that had to make room are over: their sessions are told, and the person's trail names each.
+    pub(crate) fn announce_evicted(
+        &self,
+        account: &AccountId,
+        client: &str,
+        evicted: Vec<String>,
+        now: Millis,
+    ) {
         for grant in evicted {
             self.announce_grant(account, &grant);
+            let act = Act::new(Deed::GrantEnded, now).app(self.app_name(client));
+            self.record(
+                account,
+                act.detail("it was the oldest, and made room for a newer one"),
+            );
         }
     }
 }
@@ -258,15 +269,17 @@ pub(crate) fn add_grant(
             } else {
                 &mut online
             };
-            same.push((other.used, key));
+            same.push((other.used, key, other.is_live(now)));
         }
     }
     for (mut same, most) in [(offline, OFFLINE_MAX), (online, ONLINE_MAX)] {
         same.sort();
         let surplus = (same.len() + 1).saturating_sub(most);
-        for (_, key) in &same[..surplus] {
+        for (_, key, live) in &same[..surplus] {
             rows.delete(key);
-            evicted.push(rows::id_of(key));
+            if *live {
+                evicted.push(rows::id_of(key));
+            }
         }
     }
     rows::write(rows, &Kind::Grant.key(id), row)?;

@@ -358,7 +358,7 @@ impl Identity {
                 return Err(used_before().about(&account));
             }
         };
-        self.announce_evicted(&account, evicted);
+        self.announce_evicted(&account, &client.id, evicted, now);
         answer.ok_or_else(|| used_before().about(&account))
     }
 

@@ -132,7 +132,8 @@ pub(crate) async fn answer(
         }
     };
     if form::get(&form, "answer") != "allow" {
-        let address = identity.deny(&request);
+        let person = session::person(&app, &headers).await;
+        let address = identity.deny(&request, person.as_ref(), app.now());
         return match request.leads_to_a_stranger() {
             true => parting(&app, StatusCode::OK, &request.client().name, None, &address),
             false => go(&address),

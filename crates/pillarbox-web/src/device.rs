@@ -134,7 +134,6 @@ pub(crate) async fn answer(
     if let Some(error) = &stranger {
         endpoints::take_down(&app, &identity, "/device", error).await;
     }
-    let allow = allow && stranger.is_none();
     // Another tab may have switched accounts: what is allowed must be what the page said.
     if allow && form::get(&form, "account") != &**person.address() {
         return consent(&app, &request, &person);
@@ -143,7 +142,7 @@ pub(crate) async fn answer(
         .device_answer(&request, &person, allow, app.now())
         .await
     {
-        Ok(true) => done(&app, &request, allow),
+        Ok(true) => done(&app, &request, allow && stranger.is_none()),
         Ok(false) => {
             let refusal = DeviceRefusal::Unknown;
             refused(&app, &identity, refusal, Some(&person), typed).await

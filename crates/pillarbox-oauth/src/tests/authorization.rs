@@ -72,7 +72,7 @@ async fn a_good_request_becomes_a_code() {
         query(&address, "iss").as_deref(),
         Some("https://localhost:1443")
     );
-    let denied = house.identity.deny(&asked);
+    let denied = house.identity.deny(&asked, None, NOW);
     assert_eq!(query(&denied, "error").as_deref(), Some("access_denied"));
     assert_eq!(query(&denied, "state").as_deref(), Some("xyz"));
     assert_eq!(

@@ -332,7 +332,7 @@ async fn a_request_is_pushed_first() {
         .authorization_request(&carried("desktop", &pushed.request_uri), NOW)
         .await
         .unwrap();
-    let address = house.identity.deny(&asked);
+    let address = house.identity.deny(&asked, None, NOW);
     assert_eq!(
         query(&address, "state").as_deref(),
         Some("s"),
@@ -664,6 +664,15 @@ async fn grants_that_make_room_are_told() {
         token: None,
     };
     assert_eq!((account, credential), (house.ada.clone(), Some(expected)));
+    let trail = house.identity.activity(&house.ada, 10, NOW + HOUR).await;
+    let ended: Vec<_> = trail.unwrap();
+    let ended: Vec<_> = ended
+        .iter()
+        .filter(|entry| entry.deed == crate::Deed::GrantEnded)
+        .map(|entry| (entry.app.as_deref(), entry.detail.as_deref()))
+        .collect();
+    let why = "it was the oldest, and made room for a newer one";
+    assert_eq!(ended, [(Some("Pillarbox command line"), Some(why))]);
 }
 
 #[tokio::test]

@@ -69,7 +69,15 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         Deed::SignedIn => ("good", format!("Signed in{place}")),
         Deed::Refused => ("bad", format!("Sign-in refused{place}")),
         Deed::AppRefused => ("bad", format!("{app} was refused")),
+        Deed::Granted if activity.method.is_some() => (
+            "change",
+            format!("{app} began to use your account, as the administrator allowed"),
+        ),
         Deed::Granted => ("change", format!("You allowed {app} to use your account")),
+        Deed::Denied => (
+            "change",
+            format!("You did not allow {app} to use your account"),
+        ),
         Deed::GrantEnded => ("change", format!("{app} may no longer use your account")),
         Deed::AppPasswordMade => ("change", format!("App password “{app}” was made")),
         Deed::AppPasswordEnded => ("change", format!("App password “{app}” was revoked")),
@@ -105,7 +113,7 @@ fn entry(activity: &Activity, now: i64) -> Entry {
     let rest = match (activity.deed, detail) {
         (Deed::Refused | Deed::AppRefused, Some(cause)) => Some(format!("Reason: {cause}")),
         (Deed::AppDelegated, Some(scopes)) => Some(format!("Scopes: {scopes}")),
-        (Deed::Granted, Some(scope)) => Some(super::scope_words(scope).join(", ")),
+        (Deed::Granted | Deed::Denied, Some(scope)) => Some(super::scope_words(scope).join(", ")),
         (_, detail) => detail.map(str::to_owned),
     };
     let mut around = Vec::new();
