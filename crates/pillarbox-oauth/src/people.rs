@@ -61,6 +61,7 @@ impl Identity {
         let prefixes = [
             Kind::Grant,
             Kind::App,
+            Kind::OldApp,
             Kind::Certificate,
             Kind::Session,
             Kind::Half,
@@ -74,6 +75,7 @@ impl Identity {
         let end_all = move |rows: &mut Rows| {
             let ended = [
                 Kind::App,
+                Kind::OldApp,
                 Kind::Certificate,
                 Kind::Session,
                 Kind::Half,
@@ -205,6 +207,7 @@ impl Identity {
         let handle = self.inner.store.account(account);
         let address = handle.address().await?;
         let row = AppRow {
+            id: id.to_string(),
             name: name
                 .chars()
                 .filter(|letter| !letter.is_control())
@@ -216,14 +219,15 @@ impl Identity {
             limits: LimitsRow::new(&limits),
         };
         let made = row.name.clone();
-        let (prefix, key) = (Kind::App.all(), Kind::App.key(&*id));
+        let (kept, old) = (Kind::App.all(), Kind::OldApp.all());
         let add = move |rows: &mut Rows| {
+            move_old_rows(rows)?;
             if rows.scan(&Kind::App.all()).len() >= APP_PASSWORDS_MAX {
                 return Err(IdentityError::TooMany("app passwords"));
             }
-            rows::write(rows, &key, &row)
+            rows::write(rows, &app_key(&row.hash), &row)
         };
-        handle.update(&[&prefix], add).await?;
+        handle.update(&[&kept, &old], add).await?;
         self.record(account, Act::new(Deed::AppPasswordMade, now).app(made));
         Ok((id, Secret::new(letters)))
     }
@@ -249,20 +253,19 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuch`], [`IdentityError::Store`].
     pub async fn revoke_app_password(&self, account: &AccountId, id: &str) -> Result<()> {
-        let key = Kind::App.key(id);
-        let prefix = key.clone();
+        let (named, kept, old) = (id.to_owned(), Kind::App.all(), Kind::OldApp.all());
         let remove = move |rows: &mut Rows| {
-            if rows.get(&key).is_none() {
-                return Err(IdentityError::NoSuch("app password"));
+            move_old_rows(rows)?;
+            for (key, value) in rows.scan(&Kind::App.all()) {
+                if rows::decode::<AppRow>(&value)?.id == named {
+                    rows.delete(&key);
+                    return Ok(());
+                }
             }
-            rows.delete(&key);
-            Ok(())
+            Err(IdentityError::NoSuch("app password"))
         };
-        self.inner
-            .store
-            .account(account)
-            .update(&[&prefix], remove)
-            .await?;
+        let handle = self.inner.store.account(account);
+        handle.update(&[&kept, &old], remove).await?;
         self.announce(account, Some(Credential::AppPassword(id.into())));
         Ok(())
     }
@@ -275,13 +278,12 @@ impl Identity {
         now: Millis,
     ) -> Result<Principal, Refusal> {
         let issuer = AccountId(crate::keys::ISSUER_ACCOUNT.into());
-        let hash = self.app_hash(account.unwrap_or(&issuer), letters.unwrap_or_default());
-        let mut found = None;
-        for (id, row) in self.app_rows_or_none(account).await? {
-            if opaque::same(&row.hash, &hash) {
-                found = Some((id, row));
-            }
-        }
+        // For unknown users the issuer's account stands in, which has none: the same hash, the same reads.
+        let whose = account.unwrap_or(&issuer);
+        let hash = self.app_hash(whose, letters.unwrap_or_default());
+        let found = self.app_row(whose, &hash).await;
+        let found =
+            found.map_err(|fault| Refusal::new(RefusalKind::Temporary, fault.to_string()))?;
         if letters.is_none() {
             let cause = "not an app password (16 letters), and only those are taken";
             return Err(Refusal::new(RefusalKind::AppPasswordRequired, cause));
@@ -388,19 +390,48 @@ impl Identity {
     }
 
     async fn app_rows(&self, account: &AccountId) -> Result<Vec<(String, AppRow)>> {
-        let rows = self
-            .inner
-            .store
-            .account(account)
-            .scan(&Kind::App.all(), APP_PASSWORDS_MAX)
-            .await;
-        let rows = match rows {
+        let mut all = self.app_rows_of(account, Kind::App).await?;
+        all.extend(self.app_rows_of(account, Kind::OldApp).await?);
+        Ok(all)
+    }
+
+    async fn app_rows_of(&self, account: &AccountId, kind: Kind) -> Result<Vec<(String, AppRow)>> {
+        let handle = self.inner.store.account(account);
+        let rows = match handle.scan(&kind.all(), APP_PASSWORDS_MAX).await {
             Err(StoreError::NoSuchAccount) => Vec::new(),
             rows => rows?,
         };
-        rows.iter()
-            .map(|(key, value)| Ok((rows::id_of(key), rows::decode(value)?)))
-            .collect()
+        self.inner.work.read(rows.len());
+        let read = |key: &[u8], value: &[u8]| {
+            let row: AppRow = rows::decode(value)?;
+            let id = match kind {
+                Kind::OldApp => rows::id_of(key),
+                _ => row.id.clone(),
+            };
+            Ok((id, row))
+        };
+        rows.iter().map(|(key, value)| read(key, value)).collect()
+    }
+
+    /// The app password with this hash: one read whatever their number, or the time it takes would tell it.
+    async fn app_row(
+        &self,
+        account: &AccountId,
+        hash: &[u8; 32],
+    ) -> Result<Option<(String, AppRow)>> {
+        let handle = self.inner.store.account(account);
+        if !self.app_rows_of(account, Kind::OldApp).await?.is_empty() {
+            let (kept, old) = (Kind::App.all(), Kind::OldApp.all());
+            handle.update(&[&kept, &old], move_old_rows).await?;
+        }
+        self.inner.work.read(1);
+        let row = match handle.get(&app_key(hash)).await {
+            Err(StoreError::NoSuchAccount) => None,
+            row => row?,
+        };
+        let row: Option<AppRow> = row.map(|row| rows::decode(&row)).transpose()?;
+        let row = row.filter(|row| opaque::same(&row.hash, hash));
+        Ok(row.map(|row| (row.id.clone(), row)))
     }
 
     /// A keyed hash: 75 random bits need no slow one, so app passwords stay quick for programs that sign in often.
@@ -456,6 +487,22 @@ impl Identity {
             Err(_) => self.inner.attempts.failed(guess, self.peer, user, now),
         }
     }
+}
+
+/// Where an app password is kept. Whoever reads the keys learns half of a keyed hash, which opens nothing.
+fn app_key(hash: &[u8; 32]) -> Vec<u8> {
+    Kind::App.key(&hash[..16])
+}
+
+/// Moves app passwords that are kept by their ids to where they are found.
+fn move_old_rows(rows: &mut Rows) -> Result<()> {
+    for (key, value) in rows.scan(&Kind::OldApp.all()) {
+        let mut row: AppRow = rows::decode(&value)?;
+        row.id = rows::id_of(&key);
+        rows::write(rows, &app_key(&row.hash), &row)?;
+        rows.delete(&key);
+    }
+    Ok(())
 }
 
 pub(crate) fn check_password(password: &str) -> Result<()> {

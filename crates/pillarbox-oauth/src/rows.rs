@@ -17,8 +17,10 @@ const SPACE: u8 = b'o';
 pub(crate) enum Kind {
     /// The account's own password; one row.
     Password,
-    /// App passwords by id.
+    /// App passwords by the first half of their hash: one is found by what was offered, however many there are.
     App,
+    /// App passwords by id, as they were kept before; they move when somebody looks for one.
+    OldApp,
     /// Grants by id.
     Grant,
     /// Authorization codes by hash.
@@ -59,7 +61,8 @@ impl Kind {
     fn byte(self) -> u8 {
         match self {
             Self::Password => b'p',
-            Self::App => b'a',
+            Self::App => b'b',
+            Self::OldApp => b'a',
             Self::Grant => b'g',
             Self::Code => b'c',
             Self::Session => b's',
@@ -126,6 +129,9 @@ pub(crate) struct PasswordRow {
 /// An app password.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AppRow {
+    /// Empty in old rows, whose key it is.
+    #[serde(default)]
+    pub id: String,
     pub name: String,
     pub hash: [u8; 32],
     pub created: Millis,

@@ -1,4 +1,4 @@
-//! How many hashes checks have cost. Whoever asks for an unknown person must cost what a wrong secret costs; clocks cannot
+//! How many hashes and rows checks have cost. Whoever asks for an unknown person must cost what a wrong secret costs; clocks cannot
 //! show that in a test, counts can.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct Work {
     slow: AtomicU64,
     quick: AtomicU64,
+    read: AtomicU64,
 }
 
 impl Work {
@@ -19,6 +20,17 @@ impl Work {
     /// So many HMACs.
     pub(crate) fn quick(&self, count: u64) {
         self.quick.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// So many rows were read.
+    pub(crate) fn read(&self, count: usize) {
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// Rows read in search of an app password.
+    #[cfg(test)]
+    pub(crate) fn rows(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Slow and quick ones.

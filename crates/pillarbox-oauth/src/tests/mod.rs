@@ -4,6 +4,7 @@
 mod activity;
 mod administration;
 mod answers;
+mod app_passwords;
 mod assertions;
 mod attacks;
 mod authorization;

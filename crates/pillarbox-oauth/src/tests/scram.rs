@@ -3,6 +3,7 @@
 use super::{ADA, BOB, HOUR, House, NOW, PASSWORD};
 use crate::scram::tests::client;
 use crate::{Credential, Identity, Passwords, Principal, Refusal, RefusalKind, Service};
+use pillarbox_store::mail::Naming;
 
 const SIGNED: &str = "n=ada,r=ab,r=abcd,s=x,i=4096,c=biws,r=abcd";
 
@@ -86,10 +87,15 @@ async fn an_unknown_person_costs_what_a_wrong_secret_costs() {
             .await
             .unwrap();
     }
+    let suspended = "eve@example.test";
+    let eve = identity.create_person(suspended, Some(PASSWORD), Naming::Plain, NOW);
+    let eve = eve.await.unwrap();
+    identity.add_app_password(&eve, "mutt", NOW).await.unwrap();
+    identity.set_suspended(&eve, true).await.unwrap();
     let wrong = "aaaabbbbccccdddd";
     let nobody = "nobody@example.test";
     let mut costs = Vec::new();
-    for user in [ADA, BOB, nobody] {
+    for user in [ADA, BOB, nobody, suspended] {
         let mut cost = Vec::new();
         let mut before = identity.inner.work.done();
         let mut spent = |cost: &mut Vec<(u64, u64)>| {
@@ -123,6 +129,7 @@ async fn an_unknown_person_costs_what_a_wrong_secret_costs() {
     }
     assert_eq!(costs[0], costs[2]);
     assert_eq!(costs[1], costs[2]);
+    assert_eq!(costs[3], costs[2]);
     // One salt and eight tries; one keyed hash; one slow hash.
     assert_eq!(costs[0], [(0, 17), (0, 1), (1, 0)]);
 }
