@@ -228,7 +228,7 @@ class Smtp(Place):
 
 class Data(Smtp):
     """The message that is coming is taken to its end, and answered; of an account that is suspended it is refused."""
-    expected = rb"(250 2\.0\.0 OK|550 5\.2\.1) [^\r\n]*\r\n" + GONE
+    expected = rb"(250 2\.0\.0 OK|550 5\.7\.1) [^\r\n]*\r\n" + GONE
     reads_late = True
 
     def go(self):

@@ -425,17 +425,22 @@ impl Delivery {
 
     /// Before the first commit, so that one full mailbox does not leave a message half delivered.
     async fn check_room(&self, letter: &Letter, octets: u64) -> Result<(), Refused> {
+        let own = match &letter.way {
+            Way::Submission { account, .. } => self.may_receive(account, octets).await,
+            Way::Incoming => Ok(()),
+        };
+        // Also of mail to themselves: they are not to read that somebody else cannot be reached.
+        if let Err(Refused::Suspended) = own {
+            return Err(Refused::SenderSuspended);
+        }
         for to in &letter.recipients {
             if let Destination::Local { account, .. } = to {
                 self.may_receive(account, octets).await?;
             }
         }
-        match &letter.way {
-            Way::Submission { account, .. } => match self.may_receive(account, octets).await {
-                Err(Refused::OverQuota) => Err(Refused::SenderOverQuota),
-                other => other,
-            },
-            Way::Incoming => Ok(()),
+        match own {
+            Err(Refused::OverQuota) => Err(Refused::SenderOverQuota),
+            own => own,
         }
     }
 }

@@ -136,6 +136,9 @@ pub enum Refused {
     /// The account is suspended.
     #[error("the recipient's account is suspended")]
     Suspended,
+    /// The sender's own account was suspended meanwhile.
+    #[error("the sender's account is suspended")]
+    SenderSuspended,
     /// The recipient's mailbox is full.
     #[error("the recipient is over quota")]
     OverQuota,

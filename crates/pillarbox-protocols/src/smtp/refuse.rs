@@ -19,6 +19,7 @@ pub(super) fn reply(refused: &Refused) -> (u16, Enhanced, String) {
             Enhanced(5, 2, 1),
             "The email account that you tried to reach is disabled.",
         ),
+        Refused::SenderSuspended => return policy("Your account is disabled."),
         Refused::OverQuota | Refused::Store(StoreError::OverQuota) => (
             452,
             Enhanced(4, 2, 2),
@@ -76,6 +77,7 @@ pub(super) fn concerns_owner(refused: &Refused) -> bool {
     matches!(
         refused,
         Refused::Store(_)
+            | Refused::SenderSuspended
             | Refused::OverQuota
             | Refused::SenderOverQuota
             | Refused::NoOutgoing
