@@ -88,3 +88,23 @@ def test_a_program_that_is_removed(server, person):
     assert [deed for deed, _ in deeds] == ["granted", "grant-ended"]
     assert deeds[1][1].startswith("the program was removed"), deeds
     assert trail(server, person, unused.name) == []
+
+
+def test_what_an_administrator_does(server, person):
+    """Whatever is done to somebody by command, each with who did it."""
+    person.app_password  # made, and so in the trail
+    server.run("account", "password", person.address, stdin="another pass phrase\n")
+    server.run("account", "invite", person.address)
+    server.run("account", "reset-factor", person.address)
+    server.run("app-password", "add", person.address, "--name", "By command")
+    [made] = json.loads(server.run("app-password", "list", person.address, "--json"))
+    server.run("app-password", "revoke", "--", person.address, made["id"])
+    server.run("token", person.address)
+    [grant] = [one for one in json.loads(server.run("grant", "list", person.address, "--json")) if not one.get("revoked")]
+    server.run("grant", "revoke", "--", person.address, grant["id"])
+    server.run("account", "suspend", person.address)
+    server.run("account", "resume", person.address)
+    found = json.loads(server.run("account", "activity", person.address, "--json"))
+    done = [one["deed"] for one in found if "on the server’s command line" in (one.get("detail") or "")]
+    wanted = ["resumed", "suspended", "grant-ended", "app-password-ended", "app-password-made", "invited", "password-changed"]
+    assert [deed for deed in done if deed in wanted][:7] == wanted, found
