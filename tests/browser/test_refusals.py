@@ -117,7 +117,7 @@ def test_requests_for_others_and_over(server, person, browser, axe, width, schem
     uri = post(server, server["issuer"] + "/par", **dict(pushed))["request_uri"]
     begin = server["auth_url"] + "?" + urllib.parse.urlencode({"client_id": client, "request_uri": uri})
     browser.get(begin)
-    assert "another program made it" in text(browser) and "Start again from the program" in text(browser)
+    assert "another program made this request" in text(browser) and "Start again from the program" in text(browser)
     looker.look("request-anothers")
     browser.get(begin[:-3] + "xyz")
     assert "answered already" in text(browser)

@@ -118,12 +118,11 @@ impl Identity {
         };
         let gone = match &pushed {
             Pulled::Nothing | Pulled::Request { .. } => None,
-            Pulled::Over => Some("it was answered already, or has waited for more than 10 minutes"),
-            Pulled::Anothers => Some("another program made it"),
+            Pulled::Over => {
+                Some("this request was answered already, or has waited for more than 10 minutes")
+            }
+            Pulled::Anothers => Some("another program made this request"),
         };
-        if let Some(text) = gone {
-            return Err(page(ErrorCode::InvalidRequestUri, text));
-        }
         let refusal = match (client.kind, client.status) {
             (ClientKind::Device, _) => Some("this program signs in with a code on another device"),
             (ClientKind::Service, _) => Some("this program acts without a person"),
@@ -133,8 +132,11 @@ impl Identity {
         if let Some(text) = refusal {
             return Err(page(ErrorCode::UnauthorizedClient, text));
         }
-        let redirect_uri = check_redirect(&client, params.get("redirect_uri"))
-            .map_err(|text| page(ErrorCode::InvalidRequest, text))?;
+        let redirect_uri =
+            check_redirect(&client, params.get("redirect_uri")).map_err(|text| match gone {
+                Some(gone) => page(ErrorCode::InvalidRequestUri, gone),
+                None => page(ErrorCode::InvalidRequest, text),
+            })?;
         let state = params.get("state");
         if state.is_some_and(|state| state.len() > STATE_BYTES_MAX) {
             return Err(page(ErrorCode::InvalidRequest, "state is too long"));
@@ -163,6 +165,9 @@ impl Identity {
             },
         };
         // From here on client and address are known good, and the program learns what is wrong (RFC 6749 §4.1.2.1).
+        if let Some(text) = gone {
+            return Err(self.refuse(&request, ErrorCode::InvalidRequestUri, text));
+        }
         check_wishes(request.clone(), &params)
             .and_then(|checked| match self.check_resource(&params) {
                 Ok(()) => Ok(checked),
