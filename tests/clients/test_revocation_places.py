@@ -5,6 +5,7 @@ One fixture opens a session in every place with one key, takes the key away, and
 second is a promise of the server, not of the machine the tests run on: it is measured up to three times, and the best counts.
 The next timer that would find the end by itself is minutes away."""
 import base64
+import json
 import re
 import threading
 import time
@@ -47,20 +48,25 @@ def granted(person):
     return browser, app, tokens, Key(person.address, token=tokens["access_token"])
 
 
-def newest_grant(browser):
-    return re.search(r'name="grant" value="([^"]+)"', browser.get("/account/apps").text)[1]
+def newest_grant(person):
+    return json.loads(person.server.run("grant", "list", person.address, "--json"))[-1]["id"]
 
 
 def grant_by_command(person):
-    browser, _, _, key = granted(person)
-    grant = newest_grant(browser)
+    key, grant = granted(person)[-1], newest_grant(person)
     return key, lambda: person.server.run("grant", "revoke", person.address, grant)
 
 
 def grant_by_page(person):
     browser, _, _, key = granted(person)
-    grant = newest_grant(browser)
-    return key, lambda: see(browser.post("/account/apps/remove", {"grant": grant}), "done=app-removed")
+    grant = newest_grant(person)
+    return key, lambda: see(browser.post("/account/apps/remove", {"grant": grant}), "done=sign-in-removed")
+
+
+def program_by_its_person(person):
+    """All that one person allowed a program, on the page."""
+    browser, app, _, key = granted(person)
+    return key, lambda: see(browser.post("/account/apps/remove", {"app": app.id}), "done=app-removed")
 
 
 def refresh_token(person):
@@ -120,8 +126,8 @@ def see(answer, said=""):
 
 
 # Whose other sessions stay: the same person's, by another key, or only other people's.
-WAYS = {grant_by_command: "theirs", grant_by_page: "theirs", refresh_token: "theirs", access_token: "theirs", program: "theirs",
-        app_password: "theirs", suspension: "others", password_by_command: "others", password_by_page: "others"}
+WAYS = {grant_by_command: "theirs", grant_by_page: "theirs", program_by_its_person: "theirs", refresh_token: "theirs",
+        access_token: "theirs", program: "theirs", app_password: "theirs", suspension: "others", password_by_command: "others", password_by_page: "others"}
 
 
 # ---- places: what a session is doing when its key is taken away -------------------------------------------------------------
