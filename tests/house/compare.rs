@@ -69,6 +69,10 @@ const FINE: &[(&str, &str)] = &[
         "the same person typed both in one form",
     ),
     ("name == MARK", "the name of a parameter"),
+    (
+        "::<AppRow>(&value)?.id == named",
+        "the id of a row, which its owner sees",
+    ),
 ];
 
 /// Where a secret, or its hash, is held against what somebody sent: file, and how often.
