@@ -71,6 +71,7 @@ def evil(server):
     person.browser.sign_in(person)
     app = App(server, PAYLOAD, redirects=("https://app.example/cb?x=%3Cx-evil%3E",))
     app.tokens(person.browser)
+    app.redeem("made-up-" + SHORT)  # the log names who was refused
     server.run("app-password", "add", person.address, "--name", PAYLOAD)
     person.browser.post("/account/app-passwords", {"name": SHORT})
     person.box = planted(server, person, PAYLOAD, SHORT)
