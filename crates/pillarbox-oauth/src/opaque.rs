@@ -43,10 +43,14 @@ pub(crate) fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-/// `bytes` random bytes as text.
+/// `bytes` random bytes, but for the first bit, as text. It begins with a letter: people type ids as arguments of commands, where
+/// a hyphen would begin an option.
 pub(crate) fn random_text(random: &Random, bytes: usize) -> String {
     let mut raw = vec![0; bytes];
     random(&mut raw);
+    if let Some(first) = raw.first_mut() {
+        *first &= 0x7f;
+    }
     BASE64.encode(raw)
 }
 
@@ -103,4 +107,19 @@ pub(crate) fn read_refresh(keys: &Keys, text: &str) -> Option<(AccountId, String
 /// Equality in constant time.
 pub(crate) fn same(left: &[u8], right: &[u8]) -> bool {
     subtle::ConstantTimeEq::ct_eq(left, right).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn no_text_begins_with_a_hyphen() {
+        for byte in 0..=255 {
+            let random: Random = Arc::new(move |raw: &mut [u8]| raw.fill(byte));
+            let text = random_text(&random, 9);
+            assert!(text.starts_with(|letter: char| letter.is_ascii_alphabetic()));
+        }
+    }
 }
