@@ -61,7 +61,6 @@ impl Identity {
         let prefixes = [
             Kind::Grant,
             Kind::App,
-            Kind::OldApp,
             Kind::Certificate,
             Kind::Session,
             Kind::Half,
@@ -75,7 +74,6 @@ impl Identity {
         let end_all = move |rows: &mut Rows| {
             let ended = [
                 Kind::App,
-                Kind::OldApp,
                 Kind::Certificate,
                 Kind::Session,
                 Kind::Half,
@@ -219,15 +217,13 @@ impl Identity {
             limits: LimitsRow::new(&limits),
         };
         let made = row.name.clone();
-        let (kept, old) = (Kind::App.all(), Kind::OldApp.all());
         let add = move |rows: &mut Rows| {
-            move_old_rows(rows)?;
             if rows.scan(&Kind::App.all()).len() >= APP_PASSWORDS_MAX {
                 return Err(IdentityError::TooMany("app passwords"));
             }
             rows::write(rows, &app_key(&row.hash), &row)
         };
-        handle.update(&[&kept, &old], add).await?;
+        handle.update(&[&Kind::App.all()], add).await?;
         self.record(account, Act::new(Deed::AppPasswordMade, now).app(made));
         Ok((id, Secret::new(letters)))
     }
@@ -253,9 +249,8 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuch`], [`IdentityError::Store`].
     pub async fn revoke_app_password(&self, account: &AccountId, id: &str) -> Result<()> {
-        let (named, kept, old) = (id.to_owned(), Kind::App.all(), Kind::OldApp.all());
+        let named = id.to_owned();
         let remove = move |rows: &mut Rows| {
-            move_old_rows(rows)?;
             for (key, value) in rows.scan(&Kind::App.all()) {
                 if rows::decode::<AppRow>(&value)?.id == named {
                     rows.delete(&key);
@@ -265,7 +260,7 @@ impl Identity {
             Err(IdentityError::NoSuch("app password"))
         };
         let handle = self.inner.store.account(account);
-        handle.update(&[&kept, &old], remove).await?;
+        handle.update(&[&Kind::App.all()], remove).await?;
         self.announce(account, Some(Credential::AppPassword(id.into())));
         Ok(())
     }
@@ -390,27 +385,17 @@ impl Identity {
     }
 
     async fn app_rows(&self, account: &AccountId) -> Result<Vec<(String, AppRow)>> {
-        let mut all = self.app_rows_of(account, Kind::App).await?;
-        all.extend(self.app_rows_of(account, Kind::OldApp).await?);
-        Ok(all)
-    }
-
-    async fn app_rows_of(&self, account: &AccountId, kind: Kind) -> Result<Vec<(String, AppRow)>> {
         let handle = self.inner.store.account(account);
-        let rows = match handle.scan(&kind.all(), APP_PASSWORDS_MAX).await {
+        let rows = match handle.scan(&Kind::App.all(), APP_PASSWORDS_MAX).await {
             Err(StoreError::NoSuchAccount) => Vec::new(),
             rows => rows?,
         };
         self.inner.work.read(rows.len());
-        let read = |key: &[u8], value: &[u8]| {
+        let read = |value: &[u8]| {
             let row: AppRow = rows::decode(value)?;
-            let id = match kind {
-                Kind::OldApp => rows::id_of(key),
-                _ => row.id.clone(),
-            };
-            Ok((id, row))
+            Ok((row.id.clone(), row))
         };
-        rows.iter().map(|(key, value)| read(key, value)).collect()
+        rows.iter().map(|(_, value)| read(value)).collect()
     }
 
     /// The app password with this hash: one read whatever their number, or the time it takes would tell it.
@@ -420,10 +405,6 @@ impl Identity {
         hash: &[u8; 32],
     ) -> Result<Option<(String, AppRow)>> {
         let handle = self.inner.store.account(account);
-        if !self.app_rows_of(account, Kind::OldApp).await?.is_empty() {
-            let (kept, old) = (Kind::App.all(), Kind::OldApp.all());
-            handle.update(&[&kept, &old], move_old_rows).await?;
-        }
         self.inner.work.read(1);
         let row = match handle.get(&app_key(hash)).await {
             Err(StoreError::NoSuchAccount) => None,
@@ -492,17 +473,6 @@ impl Identity {
 /// Where an app password is kept. Whoever reads the keys learns half of a keyed hash, which opens nothing.
 fn app_key(hash: &[u8; 32]) -> Vec<u8> {
     Kind::App.key(&hash[..16])
-}
-
-/// Moves app passwords that are kept by their ids to where they are found.
-fn move_old_rows(rows: &mut Rows) -> Result<()> {
-    for (key, value) in rows.scan(&Kind::OldApp.all()) {
-        let mut row: AppRow = rows::decode(&value)?;
-        row.id = rows::id_of(&key);
-        rows::write(rows, &app_key(&row.hash), &row)?;
-        rows.delete(&key);
-    }
-    Ok(())
 }
 
 pub(crate) fn check_password(password: &str) -> Result<()> {

@@ -19,8 +19,6 @@ pub(crate) enum Kind {
     Password,
     /// App passwords by the first half of their hash: one is found by what was offered, however many there are.
     App,
-    /// App passwords by id, as they were kept before; they move when somebody looks for one.
-    OldApp,
     /// Grants by id.
     Grant,
     /// Authorization codes by hash.
@@ -62,7 +60,6 @@ impl Kind {
         match self {
             Self::Password => b'p',
             Self::App => b'b',
-            Self::OldApp => b'a',
             Self::Grant => b'g',
             Self::Code => b'c',
             Self::Session => b's',
@@ -129,8 +126,6 @@ pub(crate) struct PasswordRow {
 /// An app password.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct AppRow {
-    /// Empty in old rows, whose key it is.
-    #[serde(default)]
     pub id: String,
     pub name: String,
     pub hash: [u8; 32],

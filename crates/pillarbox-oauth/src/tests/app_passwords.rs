@@ -1,9 +1,7 @@
-//! What looking for an app password costs, and those that were kept in another way before.
+//! What looking for an app password costs.
 
 use super::*;
-use crate::rows::{self, AppRow, Kind};
-use crate::{IdentityError, Service};
-use pillarbox_store::mail::Rows;
+use crate::Service;
 
 const WRONG: &str = "aaaabbbbccccdddd";
 const EVE: &str = "eve@example.test";
@@ -53,88 +51,4 @@ async fn the_work_tells_nobody_who_there_is_nor_how_many_app_passwords() {
             assert_eq!(cost(&house, user, service).await, [0, 1, 1], "{user}");
         }
     }
-}
-
-/// Puts an account's app passwords back to where they were kept before.
-async fn make_old(house: &House) {
-    let (kept, old) = (Kind::App.all(), Kind::OldApp.all());
-    let back = |rows: &mut Rows| {
-        for (key, value) in rows.scan(&Kind::App.all()) {
-            let mut row: AppRow = rows::decode(&value)?;
-            let id = std::mem::take(&mut row.id);
-            rows.delete(&key);
-            rows::write(rows, &Kind::OldApp.key(id), &row)?;
-        }
-        Ok::<_, IdentityError>(())
-    };
-    let handle = house.store.account(&house.ada);
-    handle.update(&[&kept, &old], back).await.unwrap();
-}
-
-#[tokio::test]
-async fn app_passwords_that_were_kept_by_their_ids_go_on() {
-    let house = House::new().await;
-    let identity = &house.identity;
-    let (phone, letters) = identity
-        .add_app_password(&house.ada, "Phone", NOW)
-        .await
-        .unwrap();
-    let (mutt, others) = identity
-        .add_app_password(&house.ada, "mutt", NOW)
-        .await
-        .unwrap();
-    make_old(&house).await;
-    let listed = identity.list_app_passwords(&house.ada).await.unwrap();
-    assert_eq!(listed.len(), 2);
-    assert!(
-        listed
-            .iter()
-            .any(|one| one.id == phone && &*one.name == "Phone")
-    );
-    let who = identity
-        .password(ADA, letters.expose(), Service::Imap, NOW)
-        .await
-        .unwrap();
-    assert_eq!(
-        who.credential,
-        crate::Credential::AppPassword(phone.clone())
-    );
-    assert_eq!(
-        identity.list_app_passwords(&house.ada).await.unwrap().len(),
-        2
-    );
-    let moved = cost(&house, ADA, Service::Imap).await;
-    assert_eq!(moved, [0, 1, 1], "they have moved");
-
-    make_old(&house).await;
-    identity
-        .revoke_app_password(&house.ada, &phone)
-        .await
-        .unwrap();
-    let over = identity
-        .password(ADA, letters.expose(), Service::Imap, NOW)
-        .await;
-    assert!(over.is_err());
-    let who = identity
-        .password(ADA, others.expose(), Service::Pop3, NOW)
-        .await
-        .unwrap();
-    assert_eq!(who.credential, crate::Credential::AppPassword(mutt));
-
-    make_old(&house).await;
-    identity
-        .set_password(&house.ada, "another pass phrase", NOW)
-        .await
-        .unwrap();
-    let over = identity
-        .password(ADA, others.expose(), Service::Imap, NOW)
-        .await;
-    assert!(over.is_err());
-    assert!(
-        identity
-            .list_app_passwords(&house.ada)
-            .await
-            .unwrap()
-            .is_empty()
-    );
 }
