@@ -16,9 +16,11 @@ use axum::{BoxError, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http_body::{Frame, SizeHint};
+use http_body_util::LengthLimitError;
 use pillarbox_oauth::{ErrorCode, Identity};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::error::Error;
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -254,9 +256,16 @@ async fn read(request: Request) -> Result<(Asked, Request), Response> {
         return Ok((asked, request));
     }
     let (head, body) = request.into_parts();
-    let Ok(form) = to_bytes(body, FORM_OCTETS_MAX).await else {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
-    };
+    let form = to_bytes(body, FORM_OCTETS_MAX).await.map_err(|error| {
+        // Refused as the pages would: what is broken is not too long.
+        match error
+            .source()
+            .is_some_and(|why| why.is::<LengthLimitError>())
+        {
+            true => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+            false => StatusCode::BAD_REQUEST.into_response(),
+        }
+    })?;
     asked.members = members(&form);
     if name == Some("token") {
         asked.names.splice(..0, grant(&asked.members));
