@@ -22,6 +22,8 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAM = pathlib.Path(os.environ.get("PILLARBOX_PROGRAM", TARGET / "debug" / "pillarbox"))
 NODE_MODULES = pathlib.Path(os.environ.get("PILLARBOX_NODE", TARGET / "test-node")) / "node_modules"
 DEADLINE = 30
+# Where this runs behind a shell's `&` it ignores Ctrl-C, and so would every program under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def eventually(check, deadline=DEADLINE, what="the condition"):
