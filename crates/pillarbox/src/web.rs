@@ -25,7 +25,7 @@ use tower::{Layer, Service};
 /// A request's head must be complete by then.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// A request must be read and answered by then: who sends a body letter by letter gives up before we do.
-const REQUEST_WITHIN: Duration = Duration::from_secs(60);
+pub const REQUEST_WITHIN: Duration = Duration::from_secs(60);
 /// A connection on which nothing is asked for so long is over, whatever it is in the middle of saying.
 const IDLE: Duration = Duration::from_secs(60);
 /// Octets of a request's head: a token of 4 kB in a header, cookies, and room.

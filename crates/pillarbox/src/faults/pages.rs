@@ -3,6 +3,7 @@
 
 use super::names::{AUTHORIZE, Service};
 use super::{Faults, Kind, Strike};
+use crate::web::REQUEST_WITHIN;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 use url::form_urlencoded;
 
 /// The web floor takes no longer form either.
@@ -256,8 +257,10 @@ async fn read(request: Request) -> Result<(Asked, Request), Response> {
         return Ok((asked, request));
     }
     let (head, body) = request.into_parts();
-    let form = to_bytes(body, FORM_OCTETS_MAX).await.map_err(|error| {
-        // Refused as the pages would: what is broken is not too long.
+    // Refused as the pages would: what comes letter by letter is too late, and what is broken is not too long.
+    let form = timeout(REQUEST_WITHIN, to_bytes(body, FORM_OCTETS_MAX)).await;
+    let form = form.map_err(|_| StatusCode::REQUEST_TIMEOUT.into_response())?;
+    let form = form.map_err(|error| {
         match error
             .source()
             .is_some_and(|why| why.is::<LengthLimitError>())
