@@ -1,5 +1,7 @@
 """Sign-in with an OpenID provider that others wrote (npm oidc-provider): on the web through its own pages, at the mail services
 with tokens it issued; with keys that change, clocks that differ, and a provider that is down."""
+import base64
+import hmac
 import imaplib
 import json
 import re
@@ -7,7 +9,10 @@ import smtplib
 
 import pytest
 from conftest import Person, eventually
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from elsewhere import Forms, provider  # noqa: F401  (provider is a fixture)
+from joserfc import jwk
 
 INVALID = "Invalid credentials"
 TEMPORARY = "Temporary System Error"
@@ -192,6 +197,47 @@ def test_scope_audience_and_kind_of_token(corp):
     assert "not one of this server's" in refused(server, ada, forms.token("ada", client="opaque"))
     forged = wrong.rsplit(".", 1)[0] + "." + forms.token("ada").rsplit(".", 1)[1]
     assert "signature is wrong" in refused(server, ada, forged)
+
+
+def test_tokens_forged_from_what_the_provider_publishes(corp):
+    """No signature at all, and the provider's public key taken for an HMAC secret or brought along in the header (RFC 8725 §2.1)."""
+    corp = corp()
+    server, forms = corp.server, corp.forms()
+    ada = "ada@example.test"
+    real = forms.token("ada")
+    imap(server, ada, real).logout()
+    header, claims, _ = real.split(".")
+    head = json.loads(unpadded(header))
+    published = json.loads(forms.open(json.loads(forms.open(corp.provider.issuer + "/.well-known/openid-configuration").text)["jwks_uri"]).text)
+    key = next(key for key in published["keys"] if key["kid"] == head["kid"])
+    public = jwk.import_key(key)
+    assert not public.is_private
+
+    def refuses(head, sign):
+        message = f"{padless(json.dumps(head).encode())}.{claims}"
+        cause = refused(server, ada, f"{message}.{padless(sign(message.encode()))}")
+        assert "signs with RS256 only" in cause or "does not publish" in cause, (head, cause)
+
+    for name in ("none", "None", "NONE", ""):
+        refuses(head | {"alg": name}, lambda message: b"")
+    for name, digest in (("HS256", "sha256"), ("HS384", "sha384"), ("HS512", "sha512")):
+        for secret in (public.as_pem(private=False), public.as_der(private=False), json.dumps(key).encode(), unpadded(key.get("n") or key["x"]), b""):
+            refuses(head | {"alg": name}, lambda message: hmac.digest(secret, message, digest))
+    own = jwk.generate_key("EC", "P-256")
+    inside = own.as_dict(private=False)
+    sign = lambda message: own.private_key.sign(message, ec.ECDSA(hashes.SHA256()))
+    raw = lambda message: b"".join(part.to_bytes(32, "big") for part in utils.decode_dss_signature(sign(message)))
+    for more in ({}, {"jwk": inside}, {"jwk": inside, "kid": "mine"}, {"jku": "https://evil.example/keys"}):
+        refuses(head | {"alg": "ES256"} | more, raw)
+    imap(server, ada, real).logout()
+
+
+def padless(octets):
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def unpadded(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def test_opaque_tokens_by_introspection(corp):
