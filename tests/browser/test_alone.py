@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from test_browser import ask, browser, field, program, wait  # noqa: F401  (browser and program are fixtures)
-from test_pages import press, text
+from test_pages import arrived, press, text
 
 webdriver = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it").webdriver
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
@@ -46,7 +46,7 @@ def tab_to(browser, words):  # noqa: F811
 def next_page(browser, *words):  # noqa: F811
     page = browser.find_element(By.TAG_NAME, "html")
     keys(browser, *words)
-    wait(browser, lambda b: b.find_element(By.TAG_NAME, "html") != page and b.find_elements(By.TAG_NAME, "body"))
+    arrived(browser, page)
 
 
 def device_code(server):

@@ -16,8 +16,15 @@ import pytest
 
 selenium = pytest.importorskip("selenium", reason="the Python package selenium is not installed; ./check installs it")
 from selenium import webdriver  # noqa: E402
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, TimeoutException, WebDriverException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
+
+# Seconds that a page, a script or a condition may take: a deadline for machines that are busy, not a measure.
+PATIENCE = 60
+# What chromedriver says of a question that came between two pages; it has no code of its own for it.
+BETWEEN_PAGES = ("aborted by navigation", "does not belong to the document", "no such execution context", "Cannot find context",
+                 "Execution context was destroyed")
 
 
 @pytest.fixture
@@ -38,12 +45,14 @@ def chromium(tool, tmp_path, *authorities):
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-                 "--disable-background-networking", "--disable-component-update", "--window-size=1000,900",
+                 "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+                 "--window-size=1000,900",
                  f"--user-data-dir={tmp_path / 'profile'}"):
         options.add_argument(word)
     service = webdriver.ChromeService(shutil.which("chromedriver"), env=os.environ | {"HOME": str(home)})
     driver = webdriver.Chrome(options=options, service=service)
-    driver.set_page_load_timeout(20)
+    driver.set_page_load_timeout(PATIENCE)
+    driver.set_script_timeout(PATIENCE)
     yield driver
     driver.quit()
 
@@ -78,15 +87,25 @@ def post(server, url, **fields):
 
 
 def field(browser, *names):
-    for name in names:
-        found = browser.find_elements(By.NAME, name)
-        if found:
-            return found[0]
-    raise AssertionError(f"no field {names} on {browser.current_url}: {browser.page_source[:3000]}")
+    return wait(browser, lambda b: next((found for name in names for found in b.find_elements(By.NAME, name)), None), names)
 
 
-def wait(browser, check):
-    return WebDriverWait(browser, 20).until(check)
+def wait(browser, check, what="what was waited for"):
+    """Until it is true; its result. A page that is just leaving is no answer: then it is asked again."""
+    def asked(driver):
+        try:
+            return check(driver)
+        except (NoSuchElementException, StaleElementReferenceException):
+            return None
+        except WebDriverException as fault:
+            if any(words in (fault.msg or "") for words in BETWEEN_PAGES):
+                return None
+            raise
+
+    try:
+        return WebDriverWait(browser, PATIENCE).until(asked)
+    except TimeoutException:
+        raise AssertionError(f"{what} is not on {browser.current_url}: {browser.page_source[:3000]}") from None
 
 
 def ask(server, redirect, challenge, state, **more):

@@ -34,14 +34,24 @@ def enter(browser, server, person):
 
 def press(browser, words):
     """Presses the button or link that a person would see these words on, and waits for the next page."""
-    found = next(b for b in browser.find_elements(By.CSS_SELECTOR, "main button, main a") if b.text.strip().startswith(words))
+    def named(driver):
+        buttons = driver.find_elements(By.CSS_SELECTOR, "main button, main a")
+        return next((one for one in buttons if one.text.strip().startswith(words)), None)
+
+    found = wait(browser, named, words)
     page = browser.find_element(By.TAG_NAME, "html")
     found.click()
-    wait(browser, lambda b: b.find_element(By.TAG_NAME, "html") != page and b.find_elements(By.TAG_NAME, "footer"))
+    arrived(browser, page)
+
+
+def arrived(browser, page):
+    """Waits until another page than this is there, whole."""
+    wait(browser, lambda b: b.find_element(By.TAG_NAME, "html") != page and b.find_elements(By.TAG_NAME, "body")
+         and b.execute_script("return document.readyState") == "complete", "another page")
 
 
 def text(browser):
-    return browser.find_element(By.TAG_NAME, "main").text
+    return wait(browser, lambda b: b.find_element(By.TAG_NAME, "main").text)
 
 
 def busy(server, person, browser):
