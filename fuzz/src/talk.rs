@@ -39,20 +39,20 @@ pub async fn talk<C: Conversation>(
     bytes: &[u8],
     how: usize,
 ) {
-    let now = world.now();
+    let mut now = world.now();
     let greeted = std::iter::once(hello).filter(|hello| !hello.is_empty());
-    let mut open = settle(&mut conversation, now).await;
+    let mut open = settle(&mut conversation, &mut now).await;
     for piece in greeted.chain(pieces(bytes, how)) {
         if !open {
             return;
         }
         conversation.receive(piece);
-        open = settle(&mut conversation, now).await;
+        open = settle(&mut conversation, &mut now).await;
     }
     if open {
         conversation.receive(b"");
         assert!(
-            !settle(&mut conversation, now).await,
+            !settle(&mut conversation, &mut now).await,
             "the client left and it stays"
         );
     }
@@ -67,13 +67,14 @@ pub async fn hello(world: &World, text: &str) -> Vec<u8> {
 }
 
 /// Goes on until the conversation reads or closes; whether it is still open.
-async fn settle<C: Conversation>(conversation: &mut C, now: Now) -> bool {
+async fn settle<C: Conversation>(conversation: &mut C, now: &mut Now) -> bool {
     for _ in 0..STEPS_MAX {
-        match conversation.advance(now) {
+        match conversation.advance(*now) {
             Step::Run(job) => {
                 let answer = job.await;
-                conversation.answer(answer, now);
+                conversation.answer(answer, *now);
             }
+            Step::Rest(until) => now.mono = until,
             Step::Send(bytes) => assert!(
                 bytes.len() <= SENT_BYTES_MAX,
                 "{} bytes at once",

@@ -63,6 +63,9 @@ pub enum Step<A> {
     UpgradeTls,
     /// Flush what was sent, wait for bytes, for news on the [`Seat`] or until this moment.
     Read(Until),
+    /// Flush what was sent, then come back no sooner than at this moment of the monotonic clock. Nothing is read or heard
+    /// meanwhile: it is for moments.
+    Rest(Duration),
     /// Flush what was sent and close.
     Close,
 }

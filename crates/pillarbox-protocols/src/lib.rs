@@ -10,3 +10,5 @@ pub mod pop3;
 pub mod sessions;
 mod sign_in;
 pub mod smtp;
+
+pub use sign_in::REFUSED_AFTER;

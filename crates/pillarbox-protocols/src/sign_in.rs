@@ -1,16 +1,50 @@
 //! From what a client claims to a principal, the same for every protocol; what a refusal sounds like is theirs.
 
-use crate::conversation::Channel;
+use crate::conversation::{Channel, Now};
+use crate::sessions::{Seat, TooMany};
 use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
 use pillarbox_store::mail::{Millis, Settings, Store};
 use pillarbox_wire::sasl::scram::{HASH_BYTES, Proof};
 use pillarbox_wire::sasl::{Credentials, Exchange, Mechanism, Offer, Password, Step};
+use std::time::Duration;
 
-/// The user name for events: of who passed the account's own, else as [`Identity::offered`] tells it.
-pub async fn offered(identity: &Identity, user: &str, who: Option<&Principal>) -> String {
-    match who {
-        Some(who) => who.address().to_string(),
-        None => identity.offered(user).await,
+/// Nothing of a refusal is sent before the check has lasted so long, or a multiple of it, whatever the cause: an unknown
+/// person, a wrong secret, a hundred app passwords to compare with, an entry in somebody's trail cannot be told apart by the
+/// clock. It covers a cold read from disk, and nobody notices it. The multiples are for checks that last longer, as those of
+/// people's own passwords do.
+pub const REFUSED_AFTER: Duration = Duration::from_millis(20);
+
+/// Holds refusals back until [`REFUSED_AFTER`]; who is let in never waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hold {
+    begun: Duration,
+    refused: bool,
+}
+
+impl Hold {
+    /// A check begins.
+    pub fn begin(&mut self, now: Now) {
+        self.begun = now.mono;
+    }
+
+    /// It has led to a refusal.
+    pub fn refuse(&mut self) {
+        self.refused = true;
+    }
+
+    /// Once a refusal, to be asked for when all is done for it and before anything of it is sent: the moment of the monotonic
+    /// clock to rest until.
+    pub fn rest(&mut self, now: Now) -> Option<Duration> {
+        if !std::mem::take(&mut self.refused) {
+            return None;
+        }
+        let lasted = now.mono.saturating_sub(self.begun).as_nanos();
+        let times = lasted.div_ceil(REFUSED_AFTER.as_nanos()).max(1);
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        Some(
+            self.begun
+                .saturating_add(REFUSED_AFTER.saturating_mul(times)),
+        )
     }
 }
 
@@ -33,6 +67,14 @@ impl Outcome {
             Self::Passed(passed) => Some(&passed.principal),
         }
     }
+}
+
+/// A credential that was looked at.
+pub struct Checked {
+    /// What it led to; a refusal has its true cause for the log.
+    pub outcome: Result<Outcome, Refusal>,
+    /// The user name for events: of who passed the account's own, else as [`Identity::offered`] tells it.
+    pub offered: String,
 }
 
 /// Who was checked, and what the server owes in return.
@@ -89,12 +131,49 @@ pub fn begin(
     Some(Exchange::start_bound(mechanism, initial, offer))
 }
 
-/// Checks credentials offered over `channel`. `user` is the name to check them for: the one offered, less what a protocol
-/// puts in front of it.
+/// Goes on with SCRAM.
+pub fn challenged(exchange: &mut Exchange, challenge: &ScramChallenge) -> Step {
+    exchange.challenged(&challenge.nonce, &challenge.salt, challenge.iterations)
+}
+
+/// Takes the seat for who passed, among `sessions_max` of the account and for `session` at most; when it ends.
 ///
 /// # Errors
-/// The refusal, with its true cause for the log.
+/// [`TooMany`].
+pub fn take(
+    seat: &mut Seat,
+    who: &Principal,
+    sessions_max: usize,
+    session: Duration,
+    now: Millis,
+) -> Result<Millis, TooMany> {
+    let session = Millis::try_from(session.as_millis()).unwrap_or(Millis::MAX);
+    let longest = now.saturating_add(session);
+    let until = who.until().map_or(longest, |own| own.min(longest));
+    seat.sign_in(who, until, Some(sessions_max))?;
+    Ok(until)
+}
+
+/// Checks credentials offered over `channel`. `user` is the name to check them for: the one offered, less what a protocol
+/// puts in front of it.
 pub async fn check(
+    store: &Store,
+    identity: &Identity,
+    channel: &Channel,
+    credentials: &Credentials,
+    user: &str,
+    service: Service,
+    now: Millis,
+) -> Checked {
+    let outcome = look_at(store, identity, channel, credentials, user, service, now).await;
+    let offered = match outcome.as_ref().ok().and_then(Outcome::who) {
+        Some(who) => who.address().to_string(),
+        None => identity.offered(user).await,
+    };
+    Checked { outcome, offered }
+}
+
+async fn look_at(
     store: &Store,
     identity: &Identity,
     channel: &Channel,

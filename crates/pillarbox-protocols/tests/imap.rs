@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 fn connect(world: &World, number: usize) -> Box<dyn Peer> {
     let mechanisms = vec![Mechanism::Xoauth2, Mechanism::Plain, Mechanism::OauthBearer];
-    Box::new(Driven(conversation(world, number, mechanisms)))
+    Box::new(Driven::new(conversation(world, number, mechanisms)))
 }
 
 /// Connections from the third on are bound to nothing.
@@ -26,7 +26,7 @@ fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
     if number < 3 {
         conversation.bind(player::bound());
     }
-    Box::new(Driven(conversation))
+    Box::new(Driven::new(conversation))
 }
 
 /// See `player/external.rs`.
@@ -34,7 +34,7 @@ fn connect_external(world: &World, number: usize) -> Box<dyn Peer> {
     let mechanisms = vec![Mechanism::Plain, Mechanism::External];
     let mut conversation = conversation(world, number, mechanisms);
     conversation.bind(player::shown(number));
-    Box::new(Driven(conversation))
+    Box::new(Driven::new(conversation))
 }
 
 fn conversation(world: &World, number: usize, mechanisms: Vec<Mechanism>) -> Conversation {

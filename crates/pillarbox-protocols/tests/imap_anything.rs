@@ -28,7 +28,7 @@ fn open(world: &World) -> Driven<Conversation> {
         mechanisms: vec![Mechanism::Xoauth2, Mechanism::Plain],
     };
     let seat = world.seat(Protocol::Imap, 1);
-    Driven(Conversation::new(
+    Driven::new(Conversation::new(
         Arc::new(context),
         seat,
         world.peer(),

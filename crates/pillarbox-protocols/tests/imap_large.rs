@@ -41,7 +41,7 @@ async fn hear(conversation: &mut Conversation, now: Now, sends: usize) -> (Vec<B
             Step::Send(bytes) => said.push(bytes),
             Step::Read(_) => return (said, false),
             Step::Close => return (said, true),
-            Step::UpgradeTls => panic!("TLS in IMAP"),
+            Step::UpgradeTls | Step::Rest(_) => panic!("TLS or a refusal"),
         }
     }
     (said, false)

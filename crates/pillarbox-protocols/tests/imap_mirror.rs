@@ -104,7 +104,7 @@ impl Client {
         let seat = world.seat(Protocol::Imap, number);
         let conversation = Conversation::new(Arc::new(context), seat, world.peer(), world.now());
         let mut client = Self {
-            peer: Box::new(Driven(conversation)),
+            peer: Box::new(Driven::new(conversation)),
             mirror: Mirror::default(),
             tag: 0,
         };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 fn connect(world: &World, number: usize) -> Box<dyn Peer> {
     let mechanisms = vec![Mechanism::Plain, Mechanism::Xoauth2, Mechanism::OauthBearer];
-    Box::new(Driven(conversation(world, number, mechanisms)))
+    Box::new(Driven::new(conversation(world, number, mechanisms)))
 }
 
 /// Connections from the third on are bound to nothing.
@@ -25,7 +25,7 @@ fn connect_scram(world: &World, number: usize) -> Box<dyn Peer> {
     if number < 3 {
         conversation.bind(player::bound());
     }
-    Box::new(Driven(conversation))
+    Box::new(Driven::new(conversation))
 }
 
 /// See `player/external.rs`.
@@ -33,7 +33,7 @@ fn connect_external(world: &World, number: usize) -> Box<dyn Peer> {
     let mechanisms = vec![Mechanism::Plain, Mechanism::External];
     let mut conversation = conversation(world, number, mechanisms);
     conversation.bind(player::shown(number));
-    Box::new(Driven(conversation))
+    Box::new(Driven::new(conversation))
 }
 
 fn conversation(world: &World, number: usize, mechanisms: Vec<Mechanism>) -> Conversation {

@@ -39,7 +39,7 @@ impl Peer for Opening {
     fn settle<'a>(&'a mut self, now: Now) -> Pin<Box<dyn Future<Output = (Vec<u8>, bool)> + 'a>> {
         Box::pin(async move {
             if let Some(open) = self.open.take() {
-                let driven = self.driven.insert(Driven(open.await));
+                let driven = self.driven.insert(Driven::new(open.await));
                 for bytes in self.arrived.drain(..) {
                     driven.receive(&bytes);
                 }
@@ -185,7 +185,7 @@ fn pop(world: &World, number: usize) -> Box<dyn Peer> {
         mechanisms: vec![Mechanism::Plain],
     };
     let seat = world.seat(Protocol::Pop3, number);
-    Box::new(Driven(pop3::Conversation::new(
+    Box::new(Driven::new(pop3::Conversation::new(
         Arc::new(context),
         seat,
         world.peer(),
@@ -249,7 +249,7 @@ impl Talk {
         let mut talk = Self {
             world,
             context,
-            peer: Driven(peer),
+            peer: Driven::new(peer),
         };
         assert!(
             talk.say(b"")
@@ -263,7 +263,7 @@ impl Talk {
     async fn connect(&mut self, role: Role) {
         let (seat, peer) = (self.world.seat(role.protocol(), 1), self.world.peer());
         let context = Arc::clone(&self.context);
-        self.peer = Driven(Conversation::new(
+        self.peer = Driven::new(Conversation::new(
             context,
             role,
             seat,

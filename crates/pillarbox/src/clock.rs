@@ -90,6 +90,12 @@ impl Clock {
         wall.map_or(mono, |millis| mono.min(Duration::from_millis(millis)))
     }
 
+    /// A moment of the monotonic clock, to sleep until. Not a span from now: when the sleeper wakes must not depend on when it
+    /// lay down.
+    pub fn instant(&self, mono: Duration) -> tokio::time::Instant {
+        (self.0.start + mono).into()
+    }
+
     /// Wakes sleepers when the system's clock was set or the machine slept; runs for ever.
     pub async fn watch_system(self) {
         let difference = |clock: &Self| system_millis() - millis(clock.0.start.elapsed());

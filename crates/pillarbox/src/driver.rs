@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
@@ -125,7 +125,7 @@ impl Driver {
                 if steps_left == 0 {
                     return;
                 }
-                // Nothing below waits any more, and others want their turn.
+                // Nothing below waits any more but for a rest's moments, and others want their turn.
                 tokio::task::consume_budget().await;
             }
             match conversation.advance(self.clock.now()) {
@@ -154,6 +154,10 @@ impl Driver {
                     }
                     self.wait(conversation, line, until, &mut moved, &mut told)
                         .await;
+                }
+                Step::Rest(until) => {
+                    line.flush().await;
+                    sleep_until(self.clock.instant(until)).await;
                 }
                 Step::Close => return line.last_words().await,
             }

@@ -116,20 +116,18 @@ pub async fn check(
     let outcome = match sasl.credentials.take() {
         Some(credentials) => {
             let identity = context.identity.from_peer(peer);
-            let user = credentials.user();
-            let outcome = sign_in::check(
+            let checked = sign_in::check(
                 &context.store,
                 &identity,
                 channel,
                 &credentials,
-                user,
+                credentials.user(),
                 Service::Imap,
                 now,
             )
             .await;
-            let who = outcome.as_ref().ok().and_then(Outcome::who);
-            sasl.offered = sign_in::offered(&identity, user, who).await;
-            outcome
+            sasl.offered = checked.offered;
+            checked.outcome
         }
         None => Err(Refusal {
             kind: RefusalKind::Temporary,

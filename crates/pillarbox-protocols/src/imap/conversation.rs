@@ -98,6 +98,7 @@ pub struct Conversation {
     literal_ends: Option<Duration>,
     peer_left: bool,
     failures: u32,
+    hold: sign_in::Hold,
     bad_in_a_row: u32,
     /// Why to close once everything is sent.
     closing: Option<&'static str>,
@@ -131,6 +132,7 @@ impl Conversation {
             literal_ends: None,
             peer_left: false,
             failures: 0,
+            hold: sign_in::Hold::default(),
             bad_in_a_row: 0,
             closing: None,
             closed: false,
@@ -624,6 +626,9 @@ impl crate::conversation::Conversation for Conversation {
             self.heard = now.mono;
         }
         loop {
+            if let Some(until) = self.hold.rest(now) {
+                return Step::Rest(until);
+            }
             if let Some(piece) = self.out.pop_front() {
                 if piece.is_empty() {
                     continue;

@@ -102,6 +102,7 @@ pub struct Conversation {
     text_ends: Option<Duration>,
     peer_left: bool,
     failures: u32,
+    hold: sign_in::Hold,
     bad_in_a_row: u32,
     closing: Option<&'static str>,
 }
@@ -130,6 +131,7 @@ impl Conversation {
             text_ends: None,
             peer_left: false,
             failures: 0,
+            hold: sign_in::Hold::default(),
             bad_in_a_row: 0,
             closing: None,
             token,
@@ -607,6 +609,9 @@ impl crate::conversation::Conversation for Conversation {
         self.ended = self.ended.or_else(|| self.seat.ended());
         if std::mem::take(&mut self.stirred) {
             self.heard = now.mono;
+        }
+        if let Some(until) = self.hold.rest(now) {
+            return Step::Rest(until);
         }
         loop {
             match std::mem::replace(&mut self.doing, Doing::Waiting) {

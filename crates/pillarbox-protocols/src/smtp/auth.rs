@@ -5,8 +5,7 @@ use super::conversation::{Answer, Conversation, Doing, Result_, Signed};
 use super::replies::{self, Line};
 use crate::events::What;
 use crate::sign_in::{self, Outcome};
-use pillarbox_oauth::{Principal, Refusal, RefusalKind, ScramChallenge, Service};
-use pillarbox_store::mail::Millis;
+use pillarbox_oauth::{Principal, Refusal, RefusalKind, Service};
 use pillarbox_wire::line::LineTooLong;
 use pillarbox_wire::sasl::{Credentials, Exchange, Failure, Step};
 use pillarbox_wire::smtp::{Enhanced, Reply};
@@ -93,12 +92,13 @@ impl Conversation {
 
     fn check(&mut self, mut sign_in: Box<SignIn>, credentials: Credentials) {
         self.seat.checking();
+        self.hold.begin(self.now);
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
         let channel = self.channel.clone();
         self.doing = Doing::Job(Box::pin(async move {
             let (store, identity) = (context.delivery.store(), context.identity.from_peer(peer));
             let user = credentials.user();
-            let outcome = sign_in::check(
+            let checked = sign_in::check(
                 store,
                 &identity,
                 &channel,
@@ -108,8 +108,8 @@ impl Conversation {
                 now,
             )
             .await;
-            let who = outcome.as_ref().ok().and_then(Outcome::who);
-            sign_in.offered = sign_in::offered(&identity, user, who).await;
+            sign_in.offered = checked.offered;
+            let outcome = checked.outcome;
             Answer(Result_::Checked(Checked { sign_in, outcome }))
         }));
     }
@@ -123,12 +123,7 @@ impl Conversation {
         let (kind, cause) = match outcome {
             Err(Refusal { kind, cause }) => (kind, cause),
             Ok(Outcome::Challenge(challenge)) => {
-                let ScramChallenge {
-                    nonce,
-                    salt,
-                    iterations,
-                } = challenge;
-                let step = sign_in.exchange.challenged(&nonce, &salt, iterations);
+                let step = sign_in::challenged(&mut sign_in.exchange, &challenge);
                 return self.sasl_step(sign_in, step);
             }
             Ok(Outcome::Passed(passed)) if passed.settings.suspended => {
@@ -147,14 +142,10 @@ impl Conversation {
     }
 
     fn take_seat(&mut self, principal: &Principal) -> Result<(), &'static str> {
-        let longest = self
-            .now
-            .wall
-            .saturating_add(self.context.limits.session.as_millis() as Millis);
-        let until = principal.until().map_or(longest, |own| own.min(longest));
-        let limit = Some(self.context.limits.connections_of_account_max);
-        match self.seat.sign_in(principal, until, limit) {
-            Ok(()) => {
+        let limits = &self.context.limits;
+        let (most, session) = (limits.connections_of_account_max, limits.session);
+        match sign_in::take(&mut self.seat, principal, most, session, self.now.wall) {
+            Ok(until) => {
                 self.signed = Some(Box::new(Signed {
                     principal: principal.clone(),
                     until,
@@ -182,6 +173,7 @@ impl Conversation {
 
     /// A refusal: bearer mechanisms first get the JSON challenge, whatever the cause (wire §2.2).
     fn refused(&mut self, mut sign_in: Box<SignIn>, kind: RefusalKind, cause: String) {
+        self.hold.refuse();
         sign_in.told = refusal(kind, &self.context);
         self.note(What::Refused {
             offered: sign_in.offered.clone(),

@@ -99,6 +99,7 @@ pub struct Conversation {
     text: Option<Box<Text>>,
     pub(super) doing: Doing,
     pub(super) failures: u32,
+    pub(super) hold: sign_in::Hold,
     unknown: u32,
     unauthenticated: u32,
     refused_recipients: u32,
@@ -133,6 +134,7 @@ impl Conversation {
             text: None,
             doing: Doing::Commands,
             failures: 0,
+            hold: sign_in::Hold::default(),
             unknown: 0,
             unauthenticated: 0,
             refused_recipients: 0,
@@ -769,6 +771,10 @@ impl crate::conversation::Conversation for Conversation {
         self.ended = self.ended.or_else(|| self.seat.ended());
         if std::mem::take(&mut self.stirred) {
             self.heard = now.mono;
+        }
+        // Replies gathered before it rest with it: they are on their way together.
+        if let Some(until) = self.hold.rest(now) {
+            return Step::Rest(until);
         }
         loop {
             let wants_more = self.closing.is_none()

@@ -18,6 +18,7 @@
 //! 2C: / 2S:                               a second connection; it opens when first named
 //! S: (closed)                             the server closes
 //! S: (TLS)                                the server wants TLS now
+//! S: (20 ms)                              the server rests so long before it goes on; its monotonic clock moves
 //! @ +29m                                  both clocks move; `@wall +1h` the wall clock only, `@mono +31m` the other
 //! @revoke ada / @shutdown / @leave / @2leave
 //! given ada registers her certificate     and `@forgets-certificate ada`: player/external.rs
@@ -40,6 +41,7 @@ mod script;
 mod world;
 
 pub use external::shown;
+pub use pattern::Known;
 pub use scram::bound;
 pub use world::World;
 
@@ -50,6 +52,7 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// A conversation of any protocol, driven as the program's loop drives it.
 pub trait Peer {
@@ -60,30 +63,54 @@ pub trait Peer {
 }
 
 /// Drives one conversation.
-pub struct Driven<C: Conversation>(pub C);
+pub struct Driven<C: Conversation> {
+    conversation: C,
+    /// How long it has rested: its monotonic clock is so far before the world's.
+    rested: Duration,
+}
+
+impl<C: Conversation> Driven<C> {
+    /// A conversation that has not begun.
+    pub fn new(conversation: C) -> Self {
+        Self {
+            conversation,
+            rested: Duration::ZERO,
+        }
+    }
+}
 
 impl<C: Conversation> Peer for Driven<C> {
     fn receive(&mut self, bytes: &[u8]) {
-        self.0.receive(bytes);
+        self.conversation.receive(bytes);
     }
 
     fn settle<'a>(&'a mut self, now: Now) -> Pin<Box<dyn Future<Output = (Vec<u8>, bool)> + 'a>> {
         Box::pin(async move {
             let mut said = Vec::new();
             loop {
-                match self.0.advance(now) {
+                let now = Now {
+                    mono: now.mono + self.rested,
+                    ..now
+                };
+                match self.conversation.advance(now) {
                     Step::Run(job) => {
                         let answer = job.await;
-                        self.0.answer(answer, now);
+                        self.conversation.answer(answer, now);
+                    }
+                    Step::Rest(until) => {
+                        let rest = until.saturating_sub(now.mono);
+                        assert!(!rest.is_zero(), "it rests until a moment that has passed");
+                        said.extend_from_slice(format!("({} ms)\r\n", rest.as_millis()).as_bytes());
+                        self.rested += rest;
                     }
                     Step::Send(bytes) => said.extend_from_slice(&bytes),
                     Step::UpgradeTls => {
                         said.extend_from_slice(b"(TLS)\r\n");
-                        self.0.secured();
+                        self.conversation.secured();
                     }
                     Step::Close => return (said, true),
-                    Step::Read(until) => match poll_once(self.0.seat().news()) {
-                        Some(news) => self.0.hear(news),
+                    Step::Read(until) => match poll_once(self.conversation.seat().news()) {
+                        Some(news) => self.conversation.hear(news),
                         None => {
                             let due = now.mono >= until.mono
                                 || until.wall.is_some_and(|wall| now.wall >= wall);
@@ -235,7 +262,7 @@ impl Player {
     async fn run(&mut self, script: &Script) -> Result<(), String> {
         let mut world = World::new().await;
         let mut lines: Vec<Line> = Vec::new();
-        let mut known = pattern::Known::default();
+        let mut known = Known::default();
         let mut pipelined: Vec<u8> = Vec::new();
         for (index, item) in script.items.iter().enumerate() {
             let at = |text: String| format!("line {}: {text}", item.line);

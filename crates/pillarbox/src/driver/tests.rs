@@ -16,7 +16,10 @@ use tokio::task::JoinHandle;
 /// Nothing here takes longer unless it hangs.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Answers lines: `job` after a while, `starttls`, `flood` without end, `quit`; anything else in capitals.
+/// Until when `rest` rests, from the beginning.
+const RESTED: Duration = Duration::from_secs(1);
+
+/// Answers lines: `job` after a while, `rest` before a moment and after it, `starttls`, `flood` without end, `quit`; anything else in capitals.
 struct Talk {
     seat: Seat,
     begun: Duration,
@@ -42,6 +45,11 @@ impl Talk {
             "job" => self
                 .steps
                 .push_back(Step::Run(Box::pin(sleep(Duration::from_millis(20))))),
+            "rest" => {
+                self.send("resting");
+                self.steps.push_back(Step::Rest(self.begun + RESTED));
+                self.send("rested");
+            }
             "quick" => self.steps.push_back(Step::Run(Box::pin(async {}))),
             "starttls" => {
                 self.send("go");
@@ -267,6 +275,41 @@ async fn revocation_reaches_a_waiting_session() {
     assert_eq!(line(&mut client).await, "HERE");
     assert_eq!(stage.registry.end(&Which::Session("t".into())), 1);
     assert_eq!(line(&mut client).await, "revoked");
+}
+
+#[tokio::test]
+async fn rests_until_the_moment_and_hears_nothing_meanwhile() {
+    let stage = Stage::new(Limits::default());
+    let begun = stage.driver.clock.now().mono;
+    let (socket, task) = stage.open(true).await;
+    let mut client = stage.secure(socket).await;
+    client.write_all(b"rest\nhere\n").await.unwrap();
+    assert_eq!(line(&mut client).await, "resting");
+    let early = stage.driver.clock.now().mono;
+    stage.registry.end(&Which::Session("t".into()));
+    assert_eq!(line(&mut client).await, "rested");
+    assert!(
+        early < begun + RESTED,
+        "what was said before went out before"
+    );
+    assert!(stage.driver.clock.now().mono >= begun + RESTED);
+    for told in ["HERE", "revoked", ""] {
+        assert_eq!(line(&mut client).await, told);
+    }
+    drop(client);
+    timeout(DEADLINE, task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn who_leaves_while_it_rests_is_let_go() {
+    let stage = Stage::new(Limits::default());
+    let (socket, task) = stage.open(true).await;
+    let mut client = stage.secure(socket).await;
+    client.write_all(b"rest\n").await.unwrap();
+    assert_eq!(line(&mut client).await, "resting");
+    drop(client);
+    timeout(DEADLINE, task).await.unwrap().unwrap();
+    assert_eq!(stage.story(), ["left"]);
 }
 
 #[tokio::test]

@@ -586,6 +586,7 @@ where
                         return Step::Read(until);
                     }
                 }
+                Step::Rest(until) => return Step::Rest(until),
                 Step::Close => {
                     self.break_off();
                     self.closing = true;

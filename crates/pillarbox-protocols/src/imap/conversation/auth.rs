@@ -6,8 +6,8 @@ use crate::imap::authenticate::{self, Checked, Sasl};
 use crate::imap::capability;
 use crate::imap::desk::{Desk, Signed};
 use crate::sign_in::{self, Outcome};
-use pillarbox_oauth::{Principal, ScramChallenge};
-use pillarbox_store::mail::{Millis, Settings};
+use pillarbox_oauth::Principal;
+use pillarbox_store::mail::Settings;
 use pillarbox_wire::imap::Tag;
 use pillarbox_wire::sasl;
 use std::sync::Arc;
@@ -48,6 +48,7 @@ impl Conversation {
 
     fn check(&mut self, sasl: Sasl) {
         self.seat.checking();
+        self.hold.begin(self.now);
         let (context, peer, now) = (Arc::clone(&self.context), self.peer, self.now.wall);
         let channel = self.channel.clone();
         self.doing = Doing::Job(Box::pin(async move {
@@ -65,6 +66,7 @@ impl Conversation {
             );
         }
         let sasl = Sasl::login(tag, user, password);
+        self.hold.begin(self.now);
         match sasl.is_readable() {
             true => self.check(sasl),
             false => self.refused(
@@ -84,12 +86,7 @@ impl Conversation {
                 self.refused(sasl, told, refusal.cause);
             }
             Ok(Outcome::Challenge(challenge)) => {
-                let ScramChallenge {
-                    nonce,
-                    salt,
-                    iterations,
-                } = challenge;
-                let step = sasl.exchange.challenged(&nonce, &salt, iterations);
+                let step = sign_in::challenged(&mut sasl.exchange, &challenge);
                 self.sasl_step(sasl, step);
             }
             Ok(Outcome::Passed(passed)) => match self.admit(&passed.principal, &passed.settings) {
@@ -122,14 +119,9 @@ impl Conversation {
             ));
         }
         let limits = &self.context.limits;
-        let longest = self
-            .now
-            .wall
-            .saturating_add(limits.session.as_millis() as Millis);
-        let until = principal.until().map_or(longest, |own| own.min(longest));
-        let limit = Some(limits.connections_of_account_max);
-        match self.seat.sign_in(principal, until, limit) {
-            Ok(()) => {
+        let (most, session) = (limits.connections_of_account_max, limits.session);
+        match sign_in::take(&mut self.seat, principal, most, session, self.now.wall) {
+            Ok(until) => {
                 self.until = Some(until);
                 Ok(())
             }
@@ -148,6 +140,7 @@ impl Conversation {
             cause,
             told: told.clone(),
         });
+        self.hold.refuse();
         let step = sasl.refused(&self.context.issuer);
         sasl.told = told;
         self.sasl_step(sasl, step);

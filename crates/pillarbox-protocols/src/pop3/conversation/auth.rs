@@ -1,11 +1,10 @@
 //! Signing in: from AUTH, or USER and PASS, to an open maildrop or to one of the refusals of wire §4.3.
 
 use super::{Answer, BAD_COMMAND, Conversation, Doing, Done, State, TEMPORARY, Transaction};
-use crate::conversation::Channel;
 use crate::events::What;
 use crate::pop3::{Context, Maildrop};
 use crate::sign_in::{self, Outcome, Passed};
-use pillarbox_oauth::{Identity, Principal, Refusal, RefusalKind, ScramChallenge, Service};
+use pillarbox_oauth::{Principal, Refusal, RefusalKind, ScramChallenge, Service};
 use pillarbox_store::mail::{Millis, PopItem, PopMode, PopWindow, Settings};
 use pillarbox_wire::pop3::Reply;
 use pillarbox_wire::sasl::scram::HASH_BYTES;
@@ -37,7 +36,7 @@ pub(super) struct Attempt {
     pub(super) mechanism: &'static str,
     pub(super) offered: String,
     /// What the client will be told, once the exchange is over.
-    pub(super) refusal: Option<(Refusal, Reply)>,
+    pub(super) refusal: Option<Reply>,
     /// What will be opened, once the exchange is over.
     pub(super) opened: Option<Box<Opened>>,
 }
@@ -81,18 +80,29 @@ impl Conversation {
 
     pub(super) fn check(&mut self, mut attempt: Attempt, credentials: Credentials) {
         self.seat.checking();
+        self.hold.begin(self.now);
         let context = Arc::clone(&self.context);
         let (identity, channel, wall) =
             (self.identity.clone(), self.channel.clone(), self.now.wall);
         self.doing = Doing::Job(Box::pin(async move {
-            let outcome = open(&context, &identity, &channel, &credentials, wall).await;
-            let who = match &outcome {
-                Ok(Found::Opened(opened)) => Some(&opened.who),
-                _ => None,
+            let (user, mode) = name_and_mode(&credentials);
+            let checked = sign_in::check(
+                &context.store,
+                &identity,
+                &channel,
+                &credentials,
+                user,
+                Service::Pop3,
+                wall,
+            )
+            .await;
+            attempt.offered = checked.offered;
+            let found = match checked.outcome {
+                Ok(Outcome::Challenge(challenge)) => Ok(Found::Challenge(challenge)),
+                Ok(Outcome::Passed(passed)) => open(&context, passed, mode, wall).await,
+                Err(refusal) => Err(refusal),
             };
-            let (user, _) = name_and_mode(&credentials);
-            attempt.offered = sign_in::offered(&identity, user, who).await;
-            Answer(Done::Checked(Box::new(attempt), outcome))
+            Answer(Done::Checked(Box::new(attempt), found))
         }));
     }
 
@@ -113,8 +123,11 @@ impl Conversation {
             },
             Err(refusal) => refusal,
         };
+        self.hold.refuse();
         let reply = self.refused(&attempt, &refusal);
-        attempt.refusal = Some((refusal, reply));
+        // Now, not when the client has answered the challenge: what it costs lies before the rest.
+        self.note_refused(&attempt, refusal.cause, &reply);
+        attempt.refusal = Some(reply);
         match attempt.exchange.take() {
             Some(mut exchange) => {
                 let step = exchange.refused(&self.context.issuer);
@@ -127,12 +140,7 @@ impl Conversation {
 
     fn challenge(&mut self, mut attempt: Attempt, challenge: &ScramChallenge) {
         if let Some(exchange) = &mut attempt.exchange {
-            let ScramChallenge {
-                nonce,
-                salt,
-                iterations,
-            } = challenge;
-            let step = exchange.challenged(nonce, salt, *iterations);
+            let step = sign_in::challenged(exchange, challenge);
             self.exchange(attempt, step);
         }
     }
@@ -161,19 +169,12 @@ impl Conversation {
     /// Takes the seat; a refusal if there are too many sessions, or the session ended meanwhile.
     fn enter(&mut self, who: &Principal) -> Result<(), Refusal> {
         let limits = &self.context.limits;
-        let longest =
-            self.now.wall + Millis::try_from(limits.session.as_millis()).unwrap_or(Millis::MAX / 2);
-        let until = who.until().map_or(longest, |end| end.min(longest));
-        let seated = self
-            .seat
-            .sign_in(who, until, Some(limits.connections_of_account_max));
-        if seated.is_err() {
-            let cause = "too many simultaneous connections".into();
-            return Err(Refusal {
-                kind: RefusalKind::Temporary,
-                cause,
-            });
-        }
+        let (most, session) = (limits.connections_of_account_max, limits.session);
+        let seated = sign_in::take(&mut self.seat, who, most, session, self.now.wall);
+        let until = seated.map_err(|_| Refusal {
+            kind: RefusalKind::Temporary,
+            cause: "too many simultaneous connections".into(),
+        })?;
         self.until = Some(until);
         Ok(())
     }
@@ -214,28 +215,32 @@ impl Conversation {
         }
     }
 
-    /// The exchange is over without success.
-    pub(super) fn failed(&mut self, attempt: Attempt, failure: Failure) {
-        let (cause, reply) = match (failure, attempt.refusal) {
-            (Failure::Refused(Dummy::Unusual), Some((refusal, _))) => {
-                (refusal.cause, Reply::err(BAD_COMMAND))
-            }
-            (Failure::Refused(_), Some((refusal, reply))) => (refusal.cause, reply),
-            (Failure::Malformed(what), _) => (what.to_string(), Reply::err(BAD_COMMAND)),
-            (Failure::Aborted, _) => ("the client gave up".into(), Reply::err(BAD_COMMAND)),
-            (Failure::OutOfStep | Failure::Refused(_), _) => {
-                ("out of step".into(), Reply::err(BAD_COMMAND))
-            }
-        };
+    fn note_refused(&self, attempt: &Attempt, cause: String, reply: &Reply) {
         let mut told = Vec::new();
         reply.print(&mut told);
-        self.out.extend_from_slice(&told);
         self.note(What::Refused {
-            offered: attempt.offered,
+            offered: attempt.offered.clone(),
             mechanism: attempt.mechanism,
             cause,
             told: String::from_utf8_lossy(&told).trim_end().to_owned(),
         });
+    }
+
+    /// The exchange is over without success.
+    pub(super) fn failed(&mut self, attempt: Attempt, failure: Failure) {
+        let reply = match (&failure, &attempt.refusal) {
+            (Failure::Refused(Dummy::Usual | Dummy::NotAsked), Some(reply)) => reply.clone(),
+            _ => Reply::err(BAD_COMMAND),
+        };
+        self.reply(&reply);
+        if attempt.refusal.is_none() {
+            let cause = match failure {
+                Failure::Malformed(what) => what.to_string(),
+                Failure::Aborted => "the client gave up".into(),
+                Failure::OutOfStep | Failure::Refused(_) => "out of step".into(),
+            };
+            self.note_refused(&attempt, cause, &reply);
+        }
         if attempt.opened.is_some() {
             // It has its seat already, and does not believe that we are we.
             self.close(sign_in::NOT_BELIEVED);
@@ -258,33 +263,18 @@ fn name_and_mode(credentials: &Credentials) -> (&str, PopMode) {
     }
 }
 
-/// Checks the credential and opens the maildrop.
+/// Opens the maildrop.
 async fn open(
     context: &Context,
-    identity: &Identity,
-    channel: &Channel,
-    credentials: &Credentials,
+    passed: Passed,
+    mode: PopMode,
     now: Millis,
 ) -> Result<Found, Refusal> {
-    let (user, mode) = name_and_mode(credentials);
-    let outcome = sign_in::check(
-        &context.store,
-        identity,
-        channel,
-        credentials,
-        user,
-        Service::Pop3,
-        now,
-    )
-    .await?;
     let Passed {
         principal: who,
         settings,
         signature,
-    } = match outcome {
-        Outcome::Challenge(challenge) => return Ok(Found::Challenge(challenge)),
-        Outcome::Passed(passed) => passed,
-    };
+    } = passed;
     if settings.pop_window == PopWindow::Disabled {
         let cause = "POP is off for this account".into();
         return Err(Refusal {

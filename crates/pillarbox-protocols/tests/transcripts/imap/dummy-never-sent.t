@@ -2,6 +2,7 @@
 given token old of ada expired
 S: * OK ...
 C: a0 AUTHENTICATE XOAUTH2 $xoauth2(ada, old)
+S: (20 ms)
 S: + eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==
 @mono +9s
 @mono +1s

@@ -61,10 +61,12 @@ S: a OK ada@example.com authenticated (Success)
 15S: a OK ada@example.com authenticated (Success)
 16S: * OK ...
 16C: a AUTHENTICATE XOAUTH2 $xoauth2(ada)
+16S: (20 ms)
 16S: + eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==
 16C: 
 16S: a NO [ALERT] Too many simultaneous connections. (Failure)
 16C: b AUTHENTICATE PLAIN $plain(ada)
+16S: (20 ms)
 16S: b NO [ALERT] Too many simultaneous connections. (Failure)
 16C: c AUTHENTICATE PLAIN $plain(bob)
 16S: * CAPABILITY ...

@@ -2,6 +2,7 @@
 given token old of ada expired
 S: +OK ...
 C: AUTH XOAUTH2 $xoauth2(ada, old)
+S: (20 ms)
 S: + ...
 C: QUIT
 S: -ERR bad command

@@ -3,14 +3,17 @@ S: +OK ...
 C: USER ada@example.com
 S: +OK send PASS
 C: PASS correct horse battery staple
+S: (20 ms)
 S: -ERR [AUTH] Application-specific password required: https://mail.example.com/help
 C: USER ada@example.com
 S: +OK send PASS
 C: PASS abcdabcdabcdabcd
+S: (20 ms)
 S: -ERR [AUTH] Username and password not accepted.
 C: USER nobody@example.com
 S: +OK send PASS
 C: PASS abcdabcdabcdabcd
+S: (20 ms)
 S: -ERR [AUTH] Username and password not accepted.
 C: PASS $app(ada)
 S: -ERR bad command

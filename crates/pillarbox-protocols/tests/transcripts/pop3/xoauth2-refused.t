@@ -6,19 +6,23 @@ S: +OK ...
 C: AUTH XOAUTH2
 S: + 
 C: $xoauth2(ada, old)
+S: (20 ms)
 S: + eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==
 C: 
 S: -ERR [AUTH] Invalid credentials.
 C: AUTH XOAUTH2 $xoauth2(ada, gone)
+S: (20 ms)
 S: + $base64({"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"})
 C: *
 S: -ERR [AUTH] Invalid credentials.
 # wrong scope, wrong person: not to be told apart
 C: AUTH XOAUTH2 $xoauth2(ada, small)
+S: (20 ms)
 S: + $base64({"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"})
 C: 
 S: -ERR [AUTH] Invalid credentials.
 C: AUTH XOAUTH2 $xoauth2(ada, bob)
+S: (20 ms)
 S: + $base64({"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"})
 C: 
 S: -ERR [AUTH] Invalid credentials.

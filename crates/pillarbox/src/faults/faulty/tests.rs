@@ -185,6 +185,7 @@ impl Stage {
                 }
                 Step::UpgradeTls => self.faulty.secured(),
                 Step::Read(until) => return Some(until),
+                Step::Rest(until) => self.now.mono = until,
                 Step::Close => self.closed = true,
             }
         }

@@ -11,4 +11,5 @@ S: * BYE Session expired, please login again.
 S: (closed)
 2S: * OK ...
 2C: a AUTHENTICATE EXTERNAL =
+2S: (20 ms)
 2S: a NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)

@@ -21,6 +21,7 @@ S: c OK [READ-WRITE] INBOX selected. (Success)
 2C: a AUTHENTICATE EXTERNAL
 2S: + 
 2C: $base64(bob@example.com)
+2S: (20 ms)
 2S: a NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)
 2C: b AUTHENTICATE EXTERNAL
 2S: + 

@@ -3,10 +3,12 @@ S: * OK ...
 C: a1 AUTHENTICATE SCRAM-SHA-256 $scram(ada)
 S: + $challenge
 C: $wrong(ada, challenge)
+S: (20 ms)
 S: a1 NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)
 C: a2 AUTHENTICATE SCRAM-SHA-256 $base64(n,,n=nobody@example.com,r=fyko+d2lbbFgONRv9qkxdawL)
 S: + $unknown
 C: $wrong(ada, unknown)
+S: (20 ms)
 S: a2 NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)
 C: a3 AUTHENTICATE SCRAM-SHA-256 $scram(ada)
 S: + $third

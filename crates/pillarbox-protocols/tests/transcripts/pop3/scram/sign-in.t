@@ -14,6 +14,7 @@ S: .
 C: AUTH SCRAM-SHA-256 $scram(ada)
 S: + $challenge
 C: $wrong(ada, challenge)
+S: (20 ms)
 S: -ERR [AUTH] Username and password not accepted.
 C: AUTH SCRAM-SHA-256
 S: + 

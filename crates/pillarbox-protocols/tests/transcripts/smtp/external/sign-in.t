@@ -25,6 +25,7 @@ S: 235 2.7.0 Accepted
 2C: AUTH EXTERNAL
 2S: 334 
 2C: $base64(bob@example.com)
+2S: (20 ms)
 2S: 535-...
 2S: 535 ...
 2C: AUTH EXTERNAL $base64(ada@example.com)

@@ -12,6 +12,7 @@ S: 250 SMTPUTF8
 C: AUTH SCRAM-SHA-256 $scram(ada)
 S: 334 $challenge
 C: $wrong(ada, challenge)
+S: (20 ms)
 S: 535-5.7.8 Username and Password not accepted. Learn more at
 S: 535 5.7.8 https://mail.example.com/help?p=BadCredentials t-1 - pillarbox
 C: AUTH SCRAM-SHA-256

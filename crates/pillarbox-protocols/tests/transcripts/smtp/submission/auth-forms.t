@@ -46,6 +46,7 @@ S: 454 5.5.1 STARTTLS may not be repeated. t-1 - pillarbox
 2C: AUTH LOGIN $base64(ada@example.com)
 2S: 334 UGFzc3dvcmQ6
 2C: $base64(x)
+2S: (20 ms)
 2S: 534-5.7.9 ...
 2S: 534 5.7.9 ...
 2C: AUTH OAUTHBEARER $oauthbearer(ada)

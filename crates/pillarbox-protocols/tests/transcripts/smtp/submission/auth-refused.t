@@ -11,6 +11,7 @@ S: 250-PIPELINING
 S: 250-CHUNKING
 S: 250 SMTPUTF8
 C: AUTH XOAUTH2 $xoauth2(ada, old)
+S: (20 ms)
 S: 334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==
 C:
 S: 535-5.7.8 Username and Password not accepted. Learn more at
@@ -18,17 +19,20 @@ S: 535 5.7.8 https://mail.example.com/help?p=BadCredentials t-1 - pillarbox
 C: AUTH XOAUTH2
 S: 334 
 C: $xoauth2(bob, old)
+S: (20 ms)
 S: 334 eyJzdGF0dXMiOiI0MDAiLCJzY2hlbWVzIjoiQmVhcmVyIiwic2NvcGUiOiJodHRwczovL21haWwuZ29vZ2xlLmNvbS8ifQ==
 C: QUIT
 S: 535-5.7.8 Username and Password not accepted. Learn more at
 S: 535 5.7.8 https://mail.example.com/help?p=BadCredentials t-1 - pillarbox
 C: AUTH OAUTHBEARER $oauthbearer(ada, old)
+S: (20 ms)
 S: 334 $base64({"status":"invalid_token","scope":"https://mail.google.com/","openid-configuration":"https://accounts.example.com/.well-known/openid-configuration"})
 C: AQ==
 S: 535-5.7.8 Username and Password not accepted. Learn more at
 S: 535 5.7.8 https://mail.example.com/help?p=BadCredentials t-1 - pillarbox
 # wire §2.5: what has not the form of an app password
 C: AUTH PLAIN $base64(^@ada@example.com^@My Password 1)
+S: (20 ms)
 S: 534-5.7.9 Application-specific password required. For more information, go to
 S: 534 5.7.9 https://mail.example.com/help?p=InvalidSecondFactor t-1 - pillarbox
 C: AUTH LOGIN
@@ -36,6 +40,7 @@ S: 334 VXNlcm5hbWU6
 C: $base64(ada@example.com)
 S: 334 UGFzc3dvcmQ6
 C: $base64(abcdefghijklmnop)
+S: (20 ms)
 S: 535-5.7.8 Username and Password not accepted. Learn more at
 S: 535 5.7.8 https://mail.example.com/help?p=BadCredentials t-1 - pillarbox
 S: (closed)

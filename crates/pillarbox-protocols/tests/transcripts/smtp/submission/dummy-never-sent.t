@@ -11,6 +11,7 @@ S: 250-PIPELINING
 S: 250-CHUNKING
 S: 250 SMTPUTF8
 C: AUTH XOAUTH2 $xoauth2(ada, old)
+S: (20 ms)
 S: 334 $base64({"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"})
 @mono +9s
 @mono +1s
