@@ -27,7 +27,7 @@ impl Work {
         self.read.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// Rows read in search of an app password.
+    /// Rows read in search of a password.
     #[cfg(test)]
     pub(crate) fn rows(&self) -> u64 {
         self.read.load(Ordering::Relaxed)

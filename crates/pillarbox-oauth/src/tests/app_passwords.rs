@@ -52,3 +52,24 @@ async fn the_work_tells_nobody_who_there_is_nor_how_many_app_passwords() {
         }
     }
 }
+
+#[tokio::test]
+async fn nor_where_peoples_own_passwords_are_taken_too() {
+    let mut config = config();
+    config.passwords = crate::Passwords::Account;
+    let house = House::with(config).await;
+    let identity = &house.identity;
+    let nothing = identity.create_person(EVE, None, Naming::Plain, NOW);
+    nothing.await.unwrap();
+    // And the row and the slow hash of the account's own; on the web nothing but these.
+    for user in [ADA, EVE, "nobody@example.test"] {
+        let cost = cost(&house, user, Service::Imap).await;
+        assert_eq!(cost, [1, 1, 2], "{user}");
+        let before = (identity.inner.work.done(), identity.inner.work.rows());
+        identity.web_sign_in(user, WRONG, NOW).await.unwrap_err();
+        let after = (identity.inner.work.done(), identity.inner.work.rows());
+        assert_eq!(after.0.0 - before.0.0, 1, "{user}");
+        assert_eq!(after.0.1 - before.0.1, 0, "{user}");
+        assert_eq!(after.1 - before.1, 1, "{user}");
+    }
+}
