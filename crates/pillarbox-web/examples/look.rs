@@ -42,6 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         identity,
         store,
         clock: Arc::new(now),
+        pause: Arc::new(|| Box::pin(std::future::ready(()))),
         product: "Pillarbox".into(),
         version: env!("CARGO_PKG_VERSION").into(),
         dev: true,

@@ -50,6 +50,7 @@ use axum::routing::{get, post};
 use pillarbox_oauth::{Identity, Secret};
 use pillarbox_store::mail::{Millis, Store};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -59,6 +60,10 @@ use url::Url;
 
 /// Tells the time of the wall clock.
 pub type Clock = Arc<dyn Fn() -> Millis + Send + Sync>;
+
+/// Begins when a password is about to be checked; over when it may be told that it was refused, whatever the cause and however
+/// long it took to find out.
+pub type Pause = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Who asks: the program adds it to each request's extensions, so that failures are counted for the right address.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +125,8 @@ pub struct Web {
     pub store: Store,
     /// The wall clock.
     pub clock: Clock,
+    /// See [`Pause`].
+    pub pause: Pause,
     /// Our name.
     pub product: Arc<str>,
     /// Our version.

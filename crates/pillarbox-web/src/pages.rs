@@ -270,6 +270,7 @@ pub(crate) async fn sign_in(
     );
     let from = peer.map(|Extension(Peer(address))| address.to_canonical());
     let identity = identity_for(&app, peer);
+    let pause = (app.web.pause)();
     let first = identity.web_first_factor(address, password, app.now());
     let person = match first.await {
         Ok(FirstFactor::Enough(person)) => person,
@@ -301,7 +302,9 @@ pub(crate) async fn sign_in(
                     "This address and password do not belong together. Please check both.",
                 ),
             };
-            return sign_in_form(&app, status, waiting.as_ref(), address, Some(error));
+            let page = sign_in_form(&app, status, waiting.as_ref(), address, Some(error));
+            pause.await;
+            return page;
         }
     };
     signed_in(&app, &headers, &person, waiting).await

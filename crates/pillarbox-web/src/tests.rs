@@ -15,7 +15,9 @@ use pillarbox_store::blob::MemoryBlobs;
 use pillarbox_store::engine::MemoryEngine;
 use pillarbox_store::mail::{Millis, Naming, Store};
 use serde_json::Value;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tower::ServiceExt as _;
 
 mod clients;
@@ -39,6 +41,8 @@ struct Browser {
     identity: Identity,
     store: Store,
     cookie: Option<String>,
+    /// Pauses that were waited for.
+    paused: Arc<AtomicUsize>,
 }
 
 struct Answer {
@@ -102,10 +106,19 @@ impl Browser {
                 .await
                 .unwrap();
         }
+        let paused = Arc::new(AtomicUsize::new(0));
+        let count = paused.clone();
+        let pause = move || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            let count = count.clone();
+            Box::pin(async move {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        };
         let web = Web {
             identity: identity.clone(),
             store: store.clone(),
             clock: Arc::new(|| NOW),
+            pause: Arc::new(pause),
             product: "Pillarbox".into(),
             version: "0.1.0".into(),
             dev,
@@ -121,6 +134,7 @@ impl Browser {
             identity,
             store,
             cookie: None,
+            paused,
         }
     }
 
@@ -424,8 +438,12 @@ async fn a_wrong_password_and_an_unknown_address_look_alike() {
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.body.contains("role=\"alert\"") && page.headers.get(SET_COOKIE).is_none());
         pages.push(page.body.replace(address, "A"));
+        assert_eq!(browser.paused.load(Ordering::Relaxed), pages.len());
     }
     assert_eq!(pages[0], pages[1]);
+    assert_eq!(browser.sign_in("").await.status, StatusCode::SEE_OTHER);
+    let paused = browser.paused.load(Ordering::Relaxed);
+    assert_eq!(paused, pages.len(), "who is let in never waits");
 }
 
 #[tokio::test]

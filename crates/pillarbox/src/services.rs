@@ -32,6 +32,10 @@ use tokio::sync::mpsc;
 /// How long accepting pauses when the system has no more files or memory; those waiting stay in the backlog.
 const OUT_OF_FILES_PAUSE: Duration = Duration::from_millis(50);
 
+/// A refused sign-in of a browser is answered no sooner: longer than the hash of a password and a cold read from disk take
+/// together, so that the clock does not tell who has an account.
+const WEB_REFUSED_AFTER: Duration = Duration::from_millis(100);
+
 /// The product's name on the wire.
 const PRODUCT: &str = "Pillarbox";
 /// The word behind the session token in SMTP's replies (wire §5.1).
@@ -360,6 +364,8 @@ fn pages(house: &Arc<House>, tls: &tls::Configs) -> Web {
         identity: house.identity.clone(),
         store: house.store.clone(),
         clock: Arc::new(move || clock.wall()),
+        // Its end is fixed when it begins.
+        pause: Arc::new(|| Box::pin(tokio::time::sleep(WEB_REFUSED_AFTER))),
         product: PRODUCT.into(),
         version: env!("CARGO_PKG_VERSION").into(),
         dev: house.development.is_some(),

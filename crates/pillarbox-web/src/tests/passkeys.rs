@@ -15,6 +15,7 @@ async fn another(browser: &Browser) -> Browser {
         identity: browser.identity.clone(),
         store: browser.store.clone(),
         cookie: None,
+        paused: browser.paused.clone(),
     };
     let agent = [(
         "user-agent",

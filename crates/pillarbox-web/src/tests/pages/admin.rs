@@ -337,6 +337,7 @@ async fn an_administrator_adds_invites_suspends_and_resumes() {
 
     let mut carol = Browser {
         cookie: None,
+        paused: house.browser.paused.clone(),
         router: house.browser.router.clone(),
         identity: identity.clone(),
         store: house.browser.store.clone(),
