@@ -8,10 +8,12 @@ use crate::Result as Done;
 use crate::dpop::Confirmation;
 use crate::keys::Ring;
 use crate::words::ago;
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::Millis;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Longest token looked at, in bytes (wire §2.1).
 pub(crate) const TOKEN_BYTES_MAX: usize = 4096;
@@ -45,10 +47,31 @@ pub(crate) fn sign(keys: &Ring, claims: &Claims, now: Millis) -> Done<String> {
 }
 
 /// Checks header and signature, issuer and audience, and reads the claims; not the time. The error is the cause in words.
-pub(crate) fn open(keys: &Ring, token: &str, iss: &str, aud: &str) -> Result<Claims, String> {
+pub(crate) fn open(keys: &Ring, token: &str, iss: &str, aud: &str) -> Result<Arc<Claims>, String> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(format!("the token has more than {TOKEN_BYTES_MAX} bytes"));
     }
+    let mut name = [0; 32];
+    name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    let claims = match keys.opened(&name) {
+        Some(claims) => claims,
+        None => {
+            let claims = Arc::new(read(keys, token)?);
+            keys.remember(name, &claims);
+            claims
+        }
+    };
+    if claims.iss != iss {
+        return Err(format!("the token is from another issuer, {}", claims.iss));
+    }
+    if claims.aud != aud {
+        return Err(format!("the token is for another audience, {}", claims.aud));
+    }
+    Ok(claims)
+}
+
+/// What a token says that one of our keys signed.
+fn read(keys: &Ring, token: &str) -> Result<Claims, String> {
     let not_ours = || "the token is not one of this server's access tokens".to_owned();
     let (message, signature) = token.rsplit_once('.').ok_or_else(not_ours)?;
     let (header, claims) = message.split_once('.').ok_or_else(not_ours)?;
@@ -61,15 +84,8 @@ pub(crate) fn open(keys: &Ring, token: &str, iss: &str, aud: &str) -> Result<Cla
         Some(true) => {}
     }
     let claims = BASE64.decode(claims).map_err(|_| forged())?;
-    let claims: Claims = serde_json::from_slice(&claims)
-        .map_err(|fault| format!("the token's claims cannot be read: {fault}"))?;
-    if claims.iss != iss {
-        return Err(format!("the token is from another issuer, {}", claims.iss));
-    }
-    if claims.aud != aud {
-        return Err(format!("the token is for another audience, {}", claims.aud));
-    }
-    Ok(claims)
+    serde_json::from_slice(&claims)
+        .map_err(|fault| format!("the token's claims cannot be read: {fault}"))
 }
 
 /// Whether the claims hold at `now`. No leeway: the clock that issued is the clock that checks.

@@ -208,7 +208,7 @@ impl Identity {
         &self,
         token: &str,
         now: Millis,
-    ) -> Result<(Claims, Arc<Client>), Refusal> {
+    ) -> Result<(Arc<Claims>, Arc<Client>), Refusal> {
         let broken = |fault: IdentityError| Refusal::new(RefusalKind::Temporary, fault.to_string());
         let keys = self.inner.keys.ring().await.map_err(broken)?;
         let claims = self.read_administration(&keys, token);
@@ -230,7 +230,11 @@ impl Identity {
     }
 
     /// A genuine token for administration, in time or not.
-    pub(crate) fn read_administration(&self, keys: &Ring, token: &str) -> Result<Claims, String> {
+    pub(crate) fn read_administration(
+        &self,
+        keys: &Ring,
+        token: &str,
+    ) -> Result<Arc<Claims>, String> {
         let issuer = &self.inner.config.issuer;
         access::open(keys, token, issuer, &self.administration_audience())
     }
@@ -268,7 +272,8 @@ impl Identity {
     }
 }
 
-fn described(claims: Claims, issuer: &str, username: Option<String>) -> Introspection {
+fn described(claims: Arc<Claims>, issuer: &str, username: Option<String>) -> Introspection {
+    let claims = Arc::unwrap_or_clone(claims);
     Introspection {
         active: true,
         scope: Some(claims.scope),

@@ -4,9 +4,9 @@
 //! The rows are the truth. What was read of them is kept until the account's version moves, so a sign-in costs no read, and
 //! another node's rotation is seen with the next token. When keys come and go is decided in `rotation`.
 
+use crate::access::Claims;
 use crate::rows::{self, KeyRow, Kind};
 use crate::{IdentityError, Random, Result};
-use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{Account, AccountId, Millis, Rows, Store, Version};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -26,8 +26,8 @@ use tokio::sync::watch;
 pub(crate) const ISSUER_ACCOUNT: &str = "oauth/issuer";
 /// Most key rows: a few of each kind, while they overlap.
 const KEYS_MAX: usize = 100;
-/// Most tokens remembered as checked; beyond it all are checked anew.
-const CHECKED_MAX: usize = 10_000;
+/// Most tokens remembered as genuine, some 700 octets each; beyond it all are checked anew.
+const OPENED_MAX: usize = 10_000;
 
 /// What a key is for; as its row says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +83,10 @@ pub(crate) struct Ring {
     access: Vec<Signer<Ed25519KeyPair>>,
     /// Their public halves, in the same order, parsed once: every sign-in asks for one.
     access_public: Vec<ParsedPublicKey>,
-    /// Hashes of access tokens whose signature was right. Programs come back with the same token for an hour, and checking it
-    /// anew is the dearest part of a sign-in behind the handshake. Gone with these keys, so a withdrawn key takes its tokens along.
-    checked: Mutex<HashSet<[u8; 32]>>,
+    /// What access tokens said whose signature was right, by the token's hash. Programs come back with the same token for an
+    /// hour, and checking and reading it anew is the dearest part of a sign-in behind the handshake. Gone with these keys, so
+    /// a withdrawn key takes its tokens along.
+    opened: Mutex<HashMap<[u8; 32], Arc<Claims>>>,
     id: Vec<Signer<RsaKeyPair>>,
     /// All rows, less their private parts.
     pub(crate) rows: Vec<(String, KeyRow)>,
@@ -113,7 +114,7 @@ impl Ring {
             version,
             access,
             access_public,
-            checked: Mutex::default(),
+            opened: Mutex::default(),
             id,
             rows: found.into_iter().map(bare).collect(),
         })
@@ -136,25 +137,22 @@ impl Ring {
     ) -> Option<bool> {
         let mut keys = self.access.iter().zip(&self.access_public);
         let (_, public) = keys.find(|(key, _)| key.header == header)?;
-        let mut hash = Context::new(&SHA256);
-        hash.update(message.as_bytes());
-        hash.update(b".");
-        hash.update(signature);
-        let mut name = [0; 32];
-        name.copy_from_slice(hash.finish().as_ref());
-        let checked = || self.checked.lock().unwrap_or_else(PoisonError::into_inner);
-        if checked().contains(&name) {
-            return Some(true);
+        Some(public.verify_sig(message.as_bytes(), signature).is_ok())
+    }
+
+    /// What a token says that was checked with these keys before.
+    pub(crate) fn opened(&self, token: &[u8; 32]) -> Option<Arc<Claims>> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.get(token).cloned()
+    }
+
+    /// Remembers what a genuine token says.
+    pub(crate) fn remember(&self, token: [u8; 32], claims: &Arc<Claims>) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.len() >= OPENED_MAX {
+            opened.clear();
         }
-        let good = public.verify_sig(message.as_bytes(), signature).is_ok();
-        if good {
-            let mut checked = checked();
-            if checked.len() >= CHECKED_MAX {
-                checked.clear();
-            }
-            checked.insert(name);
-        }
-        Some(good)
+        opened.insert(token, Arc::clone(claims));
     }
 
     /// Whether one of the keys of id tokens signed it, whose header this is, byte for byte.
@@ -420,42 +418,59 @@ fn header(members: &Value) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
     use super::*;
+    use crate::access;
+
+    fn claims(number: usize) -> Claims {
+        let text = |name: &str| format!("{name}{number}");
+        Claims {
+            iss: "https://mail.example.org".into(),
+            aud: "mail.example.org".into(),
+            sub: text("account"),
+            client_id: text("client"),
+            iat: 0,
+            exp: 3600,
+            nbf: None,
+            jti: text("token"),
+            gid: text("grant"),
+            scope: "https://mail.google.com/".into(),
+            cnf: None,
+        }
+    }
 
     #[tokio::test]
-    async fn a_signature_that_was_right_is_remembered_and_no_other() {
+    async fn a_token_that_was_genuine_is_remembered_and_no_other() {
         let random: Random = Arc::new(|out: &mut [u8]| out.fill(7));
         let key = new_key(Use::Access, &random, 1, 0).await.unwrap();
         let ring = Ring::read(Version::default(), vec![key]).unwrap();
-        let token = ring.sign_access(b"{}", 0).unwrap();
-        let (message, signature) = token.rsplit_once('.').unwrap();
-        let (header, _) = message.split_once('.').unwrap();
-        let signature = BASE64.decode(signature).unwrap();
-        let remembered = || ring.checked.lock().unwrap().len();
+        let open =
+            |token: &str, aud: &str| access::open(&ring, token, "https://mail.example.org", aud);
+        let remembered = || ring.opened.lock().unwrap().len();
+        let token = access::sign(&ring, &claims(1), 0).unwrap();
         for _ in 0..2 {
-            assert_eq!(ring.verify_access(header, message, &signature), Some(true));
+            assert_eq!(*open(&token, "mail.example.org").unwrap(), claims(1));
             assert_eq!(remembered(), 1);
         }
-        let mut forged = signature.clone();
-        forged[0] ^= 1;
-        let other = format!("{message}A");
-        for (message, signature) in [(message, &forged), (&other, &signature)] {
+        // What is remembered is what it says, not that it is good here.
+        assert!(open(&token, "elsewhere.example").is_err());
+        let (message, signature) = token.rsplit_once('.').unwrap();
+        let other = access::sign(&ring, &claims(2), 0).unwrap();
+        let (others, _) = other.rsplit_once('.').unwrap();
+        for forged in [
+            format!("{message}A.{signature}"),
+            format!("{others}.{signature}"),
+            message.to_owned(),
+        ] {
             for _ in 0..2 {
-                assert_eq!(ring.verify_access(header, message, signature), Some(false));
+                assert!(open(&forged, "mail.example.org").is_err(), "{forged}");
             }
         }
         assert_eq!(remembered(), 1);
-        ring.checked
-            .lock()
-            .unwrap()
-            .extend((0..CHECKED_MAX as u64).map(|number| {
-                let mut name = [0; 32];
-                name[..8].copy_from_slice(&number.to_le_bytes());
-                name
-            }));
-        let token = ring.sign_access(b"{\"a\":1}", 0).unwrap();
-        let (message, signature) = token.rsplit_once('.').unwrap();
-        let signature = BASE64.decode(signature).unwrap();
-        assert_eq!(ring.verify_access(header, message, &signature), Some(true));
-        assert_eq!(remembered(), 1, "bounded");
+        for number in 0..OPENED_MAX as u64 {
+            let mut name = [0; 32];
+            name[..8].copy_from_slice(&number.to_le_bytes());
+            ring.remember(name, &Arc::new(claims(1)));
+        }
+        open(&other, "mail.example.org").unwrap();
+        assert!(remembered() <= OPENED_MAX, "bounded");
     }
 }

@@ -188,7 +188,7 @@ impl Identity {
         &self,
         token: &str,
         now: Millis,
-    ) -> Result<(access::Claims, AccountId, Arc<Standing>), Refusal> {
+    ) -> Result<(Arc<access::Claims>, AccountId, Arc<Standing>), Refusal> {
         let config = &self.inner.config;
         let keys = self.inner.keys.ring().await;
         let keys = keys.map_err(|fault| Refusal::new(RefusalKind::Temporary, fault.to_string()))?;
@@ -261,10 +261,10 @@ impl Identity {
                 service.name()
             )));
         };
-        if self.client(&claims.client_id).is_none() {
+        let Some(client) = self.client(&claims.client_id) else {
             let cause = format!("the program {} is no longer registered", claims.client_id);
             return Err(Refusal::invalid(cause));
-        }
+        };
         standing.allows(service)?;
         Ok(Principal {
             account,
@@ -273,12 +273,12 @@ impl Identity {
                 grant: claims.gid.as_str().into(),
                 token: Some(claims.jti.as_str().into()),
             },
-            app: Some(self.app_name(&claims.client_id)),
+            app: Some(Arc::clone(&client.name)),
             until: Some(claims.exp.saturating_mul(1000)),
             rights: Rights {
                 read_only: access == Access::Read,
                 sees_hidden: service == Service::Imap && scopes.has(Scope::ImapAdmin),
-                client: Some(claims.client_id.as_str().into()),
+                client: Some(Arc::clone(&client.id)),
                 scopes,
                 ..Rights::default()
             },

@@ -198,7 +198,7 @@ impl Identity {
                     };
                 }
                 match access::open(&keys, token, &config.issuer, &config.host) {
-                    Ok(claims) => (AccountId(claims.sub.into()), claims.gid),
+                    Ok(claims) => (AccountId(claims.sub.as_str().into()), claims.gid.clone()),
                     Err(_) => return Ok(()),
                 }
             }
@@ -231,7 +231,7 @@ impl Identity {
         Err(match genuine {
             Err(_) => error,
             Ok(claims) => error
-                .about(&AccountId(claims.sub.into()))
+                .about(&AccountId(claims.sub.as_str().into()))
                 .of_client(Some(&claims.client_id)),
         })
     }

@@ -27,6 +27,6 @@ impl Identity {
         let config = &self.inner.config;
         let keys = self.inner.keys.ring().await.ok()?;
         let claims = access::open(&keys, token, &config.issuer, &config.host).ok()?;
-        Some(AccountId(claims.sub.into()))
+        Some(AccountId(claims.sub.as_str().into()))
     }
 }
