@@ -129,34 +129,13 @@ pub fn get(name: &str) -> &'static Spec {
 }
 
 /// Announced before and after sign-in alike, in the order of wire §3.1.
-const ALWAYS: &[&str] = &[
-    "IMAP4rev1",
-    "UNSELECT",
-    "IDLE",
-    "NAMESPACE",
-    "QUOTA",
-    "ID",
-    "XLIST",
-    "CHILDREN",
-    "X-GM-EXT-1",
-];
+const ALWAYS: &str = "IMAP4rev1 UNSELECT IDLE NAMESPACE QUOTA ID XLIST CHILDREN X-GM-EXT-1";
 /// Announced after sign-in only, in the order of wire §3.1. COMPRESS=DEFLATE is not there: it is not built.
-const SIGNED_IN: &[&str] = &[
-    "UIDPLUS",
-    "ENABLE",
-    "MOVE",
-    "CONDSTORE",
-    "ESEARCH",
-    "UTF8=ACCEPT",
-    "LIST-EXTENDED",
-    "LIST-STATUS",
-    "LITERAL-",
-    "SPECIAL-USE",
-];
+const SIGNED_IN: &str = "UIDPLUS ENABLE MOVE CONDSTORE ESEARCH UTF8=ACCEPT LIST-EXTENDED LIST-STATUS LITERAL- SPECIAL-USE";
 
 /// The list of CAPABILITY before sign-in.
 pub fn capabilities_before(mechanisms: &[pillarbox_wire::sasl::Mechanism]) -> String {
-    let mut all = ALWAYS.join(" ");
+    let mut all = ALWAYS.to_owned();
     all.push_str(" SASL-IR");
     if !mechanisms.contains(&pillarbox_wire::sasl::Mechanism::Plain) {
         all.push_str(" LOGINDISABLED"); // wire §3.2: only where the administrator turned passwords off
@@ -170,11 +149,7 @@ pub fn capabilities_before(mechanisms: &[pillarbox_wire::sasl::Mechanism]) -> St
 
 /// The list of CAPABILITY after sign-in.
 pub fn capabilities_after(append_bytes_max: u64) -> String {
-    format!(
-        "{} {} APPENDLIMIT={append_bytes_max}",
-        ALWAYS.join(" "),
-        SIGNED_IN.join(" ")
-    )
+    format!("{ALWAYS} {SIGNED_IN} APPENDLIMIT={append_bytes_max}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Bearer tokens in SASL: XOAUTH2 (wire §2.1) and OAUTHBEARER (RFC 7628 §3.1), read and written.
 
-use super::{Malformed, Secret, TOKEN_BYTES_MAX, USER_BYTES_MAX, is_base64_again, text};
+use super::{Malformed, Secret, TOKEN_BYTES_MAX, USER_BYTES_MAX, is_base64_again, some, text};
 
 /// The challenge that explains a refused XOAUTH2 token, before base64; the same for every cause (wire §2.2).
 pub const XOAUTH2_FAILURE: &str =
@@ -34,7 +34,7 @@ impl Bearer {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(Malformed::TooLong);
         }
-        if !token.bytes().all(|b| b.is_ascii_graphic()) {
+        if some(token.as_bytes(), |byte| !byte.is_ascii_graphic()) {
             return Err(Malformed::NoBearer);
         }
         Ok(Self {
