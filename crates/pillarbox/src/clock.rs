@@ -2,6 +2,7 @@
 //! it), a monotonic one for inactivity and back-off (nothing moves it). It knows no rule about either.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use pillarbox_protocols::conversation::{Now, Until};
 use pillarbox_store::mail::Millis;
@@ -112,19 +113,30 @@ impl Clock {
 
     /// Hours, minutes and seconds in the owner's time zone.
     pub fn hms(&self, at: Millis) -> String {
-        self.zoned(at, "%H:%M:%S")
+        // By hand: every sign-in says two of them in the log.
+        let time = self.civil(at).time();
+        let mut text = String::with_capacity("23:59:59".len());
+        for (mark, part) in [
+            ("", time.hour()),
+            (":", time.minute()),
+            (":", time.second()),
+        ] {
+            text.push_str(mark);
+            for digit in [part / 10, part % 10] {
+                text.push(char::from(b'0' + digit.unsigned_abs()));
+            }
+        }
+        text
     }
 
     /// Date and time in the owner's time zone.
     pub fn date_time(&self, at: Millis) -> String {
-        self.zoned(at, "%Y-%m-%d %H:%M:%S")
+        self.civil(at).strftime("%Y-%m-%d %H:%M:%S").to_string()
     }
 
-    fn zoned(&self, at: Millis, format: &str) -> String {
+    fn civil(&self, at: Millis) -> DateTime {
         let at = Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX);
-        at.to_zoned(self.0.zone.clone())
-            .strftime(format)
-            .to_string()
+        self.0.zone.to_datetime(at)
     }
 
     fn wake(&self) {
@@ -182,6 +194,27 @@ fn millis(span: Duration) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_day_is_that_of_the_date() {
+        let clock = Clock::new();
+        for at in [
+            0,
+            1,
+            999,
+            1_000,
+            86_399_999,
+            1_700_000_000_000,
+            -1,
+            Millis::MAX,
+        ] {
+            let (time, whole) = (clock.hms(at), clock.date_time(at));
+            assert!(
+                whole.ends_with(&format!(" {time}")) && time.len() == 8,
+                "{time} of {whole}"
+            );
+        }
+    }
 
     #[test]
     fn moving_the_wall_leaves_inactivity_alone() {

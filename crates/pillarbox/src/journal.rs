@@ -9,6 +9,7 @@ use pillarbox_protocols::events::{Event, What};
 use pillarbox_protocols::sessions::Protocol;
 use pillarbox_store::mail::Millis;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -24,12 +25,14 @@ const SESSIONS_KEPT: usize = 4_000;
 /// Refused requests at the authorization server's endpoints remembered beside them: whoever asks for nonsense there pushes
 /// out no mail session.
 const REFUSALS_KEPT: usize = 1_000;
+/// Events of most sessions: connected, signed in, ended.
+const EVENTS_USUAL: usize = 3;
 /// Events remembered of one session; the first ones explain most.
 const EVENTS_KEPT: usize = 40;
 /// Lines waiting for a slow reader of the log before some are left out (and counted).
 const LINES_WAITING: usize = 16_384;
 /// Lines that follow one another so closely are written together: shorter than anybody sees.
-const TOGETHER_FOR: Duration = Duration::from_millis(5);
+const TOGETHER_FOR: Duration = Duration::from_millis(50);
 /// And at most so many octets at once.
 const TOGETHER_OCTETS: usize = 64 * 1_024;
 /// Lines `log follow` may be behind before it is told that it missed some.
@@ -191,14 +194,13 @@ impl Journal {
     pub fn event(&self, entry: Entry) {
         let level = entry.level();
         if self.wanted(level) {
-            let (text, fields) = (entry.sentence(&self.0.clock), fields(&entry));
             self.print(
                 entry.at(),
                 level,
                 entry.about(),
                 entry.session(),
-                &text,
-                fields,
+                &entry.sentence(&self.0.clock),
+                || fields(&entry),
             );
         }
         self.keep(entry);
@@ -207,7 +209,7 @@ impl Journal {
     /// A line about the server itself.
     pub fn note(&self, level: Level, about: &str, text: &str) {
         if self.wanted(level) {
-            self.print(self.0.clock.wall(), level, about, "", text, Map::new());
+            self.print(self.0.clock.wall(), level, about, "", text, Map::new);
         }
     }
 
@@ -243,8 +245,8 @@ impl Journal {
         };
         all.sort_by_key(Entry::at);
         let told = all.into_iter().rev().map(|entry| {
-            let text = printable(&entry.sentence(&self.0.clock));
-            (entry, text)
+            let sentence = entry.sentence(&self.0.clock);
+            (entry, printable(&sentence).into_owned())
         });
         told.filter(|(entry, text)| pass(entry, text))
             .take(limit)
@@ -275,9 +277,10 @@ impl Journal {
         about: &str,
         session: &str,
         text: &str,
-        mut fields: Map<String, Value>,
+        fields: impl FnOnce() -> Map<String, Value>,
     ) {
         let mut line = if self.0.format.load(Ordering::Relaxed) == Format::Json as u8 {
+            let mut fields = fields();
             fields.insert("at".into(), rfc3339(at).into());
             fields.insert("level".into(), format!("{level:?}").to_lowercase().into());
             fields.insert("about".into(), about.into());
@@ -299,8 +302,10 @@ impl Journal {
             )
         };
         line.push('\n');
-        // Nobody following is not an error.
-        let _ = self.0.followers.send(line.trim_end().into());
+        if self.0.followers.receiver_count() > 0 {
+            // Who has left meanwhile is not an error.
+            let _ = self.0.followers.send(line.trim_end().into());
+        }
         let missed = self.0.left_out.swap(0, Ordering::Relaxed);
         if missed > 0 {
             line.insert_str(
@@ -335,7 +340,9 @@ impl Journal {
             kept.sessions.remove(&oldest);
         }
         kept.order.push_back(token.clone());
-        kept.sessions.insert(token, vec![event]);
+        let mut events = Vec::with_capacity(EVENTS_USUAL);
+        events.push(event);
+        kept.sessions.insert(token, events);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -587,10 +594,11 @@ pub fn event_json(event: &Entry, text: &str) -> Value {
 }
 
 /// What a peer offers is shown, but moves no cursor and begins no line.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+fn printable(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => Cow::Owned(text.replace(char::is_control, "\u{fffd}")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]
