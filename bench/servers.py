@@ -294,9 +294,11 @@ class Pillarbox:
     """Our program as people run it: `serve`, with its mail in a folder. Tokens come from a service account."""
     name = "pillarbox"
 
-    def __init__(self, folder, users, program):
+    def __init__(self, folder, users, program, processor=None):
+        """On any processor, or on one alone."""
         self.folder, self.users, self.program = folder / "pillarbox", users, str(program)
-        self.folder.mkdir()
+        self.processor = processor
+        self.folder.mkdir(parents=True)
         self.passwords = self.folder / "passwords"
         self.tokens = self.folder / "tokens"
         self.imap, self.smtp, self.web = free_port(), free_port(), free_port()
@@ -307,7 +309,8 @@ class Pillarbox:
 
     def start(self):
         log = open(self.folder / "log", "ab")
-        self.process = subprocess.Popen([self.program, "serve"], stdout=log, stderr=log, env=self.environment)
+        place = None if self.processor is None else lambda: os.sched_setaffinity(0, {self.processor})
+        self.process = subprocess.Popen([self.program, "serve"], stdout=log, stderr=log, env=self.environment, preexec_fn=place)
         self.pids = [self.process.pid]
         # Its ports are open before it accepts; the socket for commands comes later.
         wait_for_socket(self.folder / "data/admin.sock", "pillarbox")
