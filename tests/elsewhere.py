@@ -74,6 +74,12 @@ ca-file = "{self.ca}"
             self.process.stdout.close()
             self.process = None
 
+    def advance(self, seconds):
+        """Its clock moves on, as the server's does by `clock advance`."""
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == "moved"
+
     def restart(self, server, **more):
         self.stop()
         return self.start(server, **more)

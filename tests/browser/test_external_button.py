@@ -18,18 +18,25 @@ def scene(own_server, provider, tool, tmp_path):  # noqa: F811
         yield server, provider, driver
 
 
-def test_there_and_back(scene):
-    server, provider, browser = scene
-    browser.get(server["issuer"] + "/account/app-passwords")
+def by_provider(browser, provider, consent=True):
     browser.find_element(By.PARTIAL_LINK_TEXT, "Sign in with Corp").click()
     wait(browser, lambda b: b.find_elements(By.NAME, "login"))
     assert browser.current_url.startswith(provider.issuer)
-    field(browser, "login").send_keys("grace")
+    who = field(browser, "login")
+    who.clear()  # it may have been told whom we expect
+    who.send_keys("grace")
     secret = field(browser, "password")
     secret.send_keys("any")
     secret.submit()
-    wait(browser, lambda b: 'value="consent"' in b.page_source)
-    browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+    if consent:
+        wait(browser, lambda b: 'value="consent"' in b.page_source)
+        browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+
+
+def test_there_and_back(scene):
+    server, provider, browser = scene
+    browser.get(server["issuer"] + "/account/app-passwords")
+    by_provider(browser, provider)
     # Where they wanted to go before all this.
     wait(browser, lambda b: b.current_url == server["issuer"] + "/account/app-passwords")
     assert "grace@example.test" in browser.find_element(By.TAG_NAME, "body").text
@@ -54,8 +61,31 @@ def test_the_sign_in_page_with_a_provider(scene, axe, width, scheme):  # noqa: F
         found = browser.execute_async_script("axe.run(document, {}).then(arguments[0], e => arguments[0]({error: String(e)}))")
         assert not found.get("error") and not found["violations"], found
 
-    browser.get(server["issuer"] + "/signin")
+    home = server["issuer"]
+    browser.get(home + "/signin")
     look("external-signin")
+    by_provider(browser, provider)
+    wait(browser, lambda b: b.current_url == home + "/account")
+    browser.get(home + "/account/passkeys")
+    browser.find_element(By.LINK_TEXT, "Sign in again").click()
+    wait(browser, lambda b: "takes a sign-in just now" in text(b))
+    by_provider(browser, provider, consent=False)
+    wait(browser, lambda b: b.current_url == home + "/account/passkeys")
+    # The page was loaded in time, and its button pressed later: it says what comes first.
+    server.run("clock", "advance", "20m")
+    provider.advance(1200)
+    field(browser, "name").send_keys("telephone")
+    browser.find_element(By.CSS_SELECTOR, "[data-passkey=create]").click()
+    wait(browser, lambda b: "Sign in again" in text(b))
+    for page in ("passkeys", "second-factor", "password"):
+        browser.get(home + "/account/" + page)
+        assert "it takes a sign-in just now" in text(browser)
+        look("external-anew-" + page)
+    browser.find_element(By.LINK_TEXT, "Sign in again").click()
+    wait(browser, lambda b: "takes a sign-in just now" in text(b))
+    look("external-again")
+    by_provider(browser, provider, consent=False)
+    wait(browser, lambda b: b.current_url == home + "/account/password" and b.find_elements(By.NAME, "again"))
     provider.stop()
     server.run("clock", "advance", "25h")
     browser.get(server["issuer"] + "/signin/external/corp")

@@ -6,6 +6,7 @@
 
 use crate::attempts::Guess;
 use crate::opaque::{self, Kind as Text};
+use crate::principal::SignedIn;
 use crate::rows::{self, FactorRow, HalfRow, Kind};
 use crate::{
     Act, Credential, Deed, Identity, IdentityError, OwnerProof, Principal, Refusal, RefusalKind,
@@ -62,7 +63,7 @@ pub struct TotpSetup {
 
 /// What a code turned out to be.
 enum Tried {
-    Right(Used),
+    Right(Used, SignedIn),
     Wrong,
     Over,
 }
@@ -87,7 +88,7 @@ impl Identity {
         now: Millis,
     ) -> Result<FirstFactor, Refusal> {
         let person = self.web_password(address, password, now).await?;
-        if let Some(ticket) = self.second_step(&person.account, now).await? {
+        if let Some(ticket) = self.second_step(&person, now).await? {
             return Ok(FirstFactor::HalfWay(ticket));
         }
         self.record_web(address, &Ok(person.clone()), now);
@@ -97,9 +98,10 @@ impl Identity {
     /// What somebody who has shown a first factor needs for the second; None if there is no second.
     pub(crate) async fn second_step(
         &self,
-        account: &AccountId,
+        person: &Principal,
         now: Millis,
     ) -> Result<Option<Secret>, Refusal> {
+        let (account, signed_in) = (&person.account, person.rights.signed_in);
         if !self.has_second_factor(account).await? {
             return Ok(None);
         }
@@ -119,7 +121,12 @@ impl Identity {
                 }
             }
             let ends = now.saturating_add(HALF_MS);
-            rows::write(rows, &key, &HalfRow { ends, tries: 0 })
+            let half = HalfRow {
+                ends,
+                tries: 0,
+                signed_in,
+            };
+            rows::write(rows, &key, &half)
         };
         let account = self.inner.store.account(account);
         account.update(&[&all], open).await.map_err(temporary)?;
@@ -175,7 +182,7 @@ impl Identity {
             }
             if let Some(used) = try_code(rows, &code, now)? {
                 rows.delete(&half);
-                return Ok(Tried::Right(used));
+                return Ok(Tried::Right(used, row.signed_in));
             }
             row.tries += 1;
             rows::write(rows, &half, &row)?;
@@ -185,7 +192,7 @@ impl Identity {
             .update::<_, IdentityError>(&[&keys[0], &keys[1]], check)
             .await
             .map_err(temporary)?;
-        let method = match tried {
+        let (method, signed_in) = match tried {
             Tried::Over => return Err(unknown()),
             Tried::Wrong => {
                 self.count_code(&account, false, now);
@@ -195,13 +202,14 @@ impl Identity {
                 }
                 return refused;
             }
-            Tried::Right(used) => {
+            Tried::Right(used, signed_in) => {
                 self.count_code(&account, true, now);
                 self.record_recovery(&account, used, now);
-                match used {
+                let method = match used {
                     Used::Phone => "two steps, code",
                     Used::Recovery(_) => "two steps, recovery code",
-                }
+                };
+                (method, signed_in)
             }
         };
         let standing = self.standing(&account).await?;
@@ -213,6 +221,7 @@ impl Identity {
             app: None,
             until: None,
             rights: crate::principal::Rights {
+                signed_in,
                 peer: self.peer,
                 ..crate::principal::Rights::default()
             },

@@ -71,7 +71,7 @@ pub use dpop::{Confirmation, Proof};
 pub use enrol::Enrolled;
 pub use external::{
     EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalCondition,
-    ExternalProvider, ExternalRefusal, ExternalRequest, Fetch, Fetching, Shows, WhyNot,
+    ExternalProvider, ExternalRefusal, ExternalRequest, Fetch, Fetching, Recency, Shows, WhyNot,
 };
 pub use factor::{FirstFactor, SecondFactor, TotpSetup};
 pub use introspect::Introspection;
@@ -215,6 +215,9 @@ pub enum IdentityError {
     /// A password outside the bounds, named.
     #[error("{0}")]
     BadPassword(&'static str),
+    /// The last sign-in does not say enough of who asks now.
+    #[error("this takes a sign-in just now; please sign in again first")]
+    SignInAnew,
     /// There is no such app password, grant or client.
     #[error("no such {0}")]
     NoSuch(&'static str),

@@ -33,10 +33,12 @@ impl Identity {
     }
 
     /// Whether somebody signed in shows to be the account's owner: by its password or a passkey. People without a password
-    /// must have signed in within the last ten minutes.
+    /// must have signed in within the last ten minutes: here, or by what a provider elsewhere says. When somebody arrives
+    /// from a provider that does not say when they signed in there proves nothing, since it may not have asked them.
     ///
     /// # Errors
-    /// [`IdentityError::BadPassword`] if not, [`IdentityError::TooMany`] after too many wrong ones, [`IdentityError::Store`].
+    /// [`IdentityError::BadPassword`] if not, [`IdentityError::SignInAnew`] if they must sign in first,
+    /// [`IdentityError::TooMany`] after too many wrong passwords, [`IdentityError::Store`].
     pub async fn confirm_owner(
         &self,
         person: &Principal,
@@ -55,12 +57,8 @@ impl Identity {
             OwnerProof::Password(password) => password,
         };
         if self.password_set(&person.account).await?.is_none() {
-            let fresh = person
-                .signed_in()
-                .is_some_and(|at| now.saturating_sub(at) < FRESH_MS);
-            return fresh.then_some(()).ok_or(IdentityError::BadPassword(
-                "you signed in a while ago; please sign out and in again first",
-            ));
+            let fresh = is_fresh(person, now);
+            return fresh.then_some(()).ok_or(IdentityError::SignInAnew);
         }
         let found = self.web_password(&person.address, password, now).await;
         found.map(|_| ()).map_err(|refusal| match refusal.kind {
@@ -70,6 +68,14 @@ impl Identity {
             RefusalKind::Temporary => IdentityError::Broken("password check"),
             _ => IdentityError::BadPassword("the password is not right"),
         })
+    }
+
+    /// Whether somebody signed in has no password to show, and the sign-in is not recent enough to do without.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn must_sign_in_anew(&self, person: &Principal, now: Millis) -> Result<bool> {
+        Ok(!is_fresh(person, now) && self.password_set(&person.account).await?.is_none())
     }
 
     /// The same by a passkey.
@@ -112,4 +118,9 @@ impl Identity {
         self.confirm_owner(person, proof, now).await?;
         self.set_password(&person.account, password, now).await
     }
+}
+
+fn is_fresh(person: &Principal, now: Millis) -> bool {
+    let signed_in = person.signed_in();
+    signed_in.is_some_and(|at| now.saturating_sub(at) < FRESH_MS)
 }

@@ -7,7 +7,7 @@
 use crate::ceremonies::Purpose;
 use crate::factor::{half_key, half_of};
 use crate::opaque;
-use crate::principal::Rights;
+use crate::principal::{Rights, SignedIn};
 use crate::rows::{self, FactorRow, HalfRow, Kind, PasskeyRow};
 use crate::webauthn::{self, Answer, Expected, Stands};
 use crate::{
@@ -270,6 +270,7 @@ impl Identity {
         let found = self
             .check_passkey(&account, &answer, &challenge, None, now)
             .await;
+        let found = found.map(|()| SignedIn::Now);
         self.passkey_result(account, found, "passkey", now).await
     }
 
@@ -282,7 +283,7 @@ impl Identity {
         half: &str,
         now: Millis,
     ) -> Result<Option<PasskeyOptions>, Refusal> {
-        let Some(account) = self.half_way(half, now).await? else {
+        let Some((account, _)) = self.half_way(half, now).await? else {
             return Ok(None);
         };
         let rows = self.passkey_rows(&account).await.map_err(temporary)?;
@@ -306,13 +307,13 @@ impl Identity {
         now: Millis,
     ) -> Result<Principal, Refusal> {
         let unknown = || Refusal::invalid("no sign-in waits for a passkey");
-        let account = self.half_way(half, now).await?.ok_or_else(unknown)?;
+        let (account, signed_in) = self.half_way(half, now).await?.ok_or_else(unknown)?;
         let purpose = Purpose::Step(opaque::hash(half));
         let ends = Some(half_key(half));
         let found = self
             .shown_passkey(&account, &purpose, shown, ends, now)
             .await;
-        let method = "two steps, passkey";
+        let (found, method) = (found.map(|()| signed_in), "two steps, passkey");
         self.passkey_result(account, found, method, now).await
     }
 
@@ -362,7 +363,7 @@ impl Identity {
     /// # Errors
     /// A [`Refusal`].
     pub async fn step_offers(&self, half: &str, now: Millis) -> Result<Offers, Refusal> {
-        let Some(account) = self.half_way(half, now).await? else {
+        let Some((account, _)) = self.half_way(half, now).await? else {
             return Ok(Offers::default());
         };
         let factor = self.factor_row(&account).await.map_err(temporary)?;
@@ -373,8 +374,12 @@ impl Identity {
         })
     }
 
-    /// Whose sign-in waits for its second step.
-    async fn half_way(&self, half: &str, now: Millis) -> Result<Option<AccountId>, Refusal> {
+    /// Whose sign-in waits for its second step, and when they took the first.
+    async fn half_way(
+        &self,
+        half: &str,
+        now: Millis,
+    ) -> Result<Option<(AccountId, SignedIn)>, Refusal> {
         let Some(account) = half_of(half) else {
             return Ok(None);
         };
@@ -392,7 +397,8 @@ impl Identity {
             .map(|row| rows::decode(&row))
             .transpose()
             .map_err(temporary)?;
-        Ok(row.is_some_and(|row| row.is_open(now)).then_some(account))
+        let open = row.filter(|row| row.is_open(now));
+        Ok(open.map(|row| (account, row.signed_in)))
     }
 
     /// Checks a signature, and counts it. With `half` it is a step behind the password, which ends with it.
@@ -452,20 +458,21 @@ impl Identity {
     async fn passkey_result(
         &self,
         account: AccountId,
-        found: Result<(), Refusal>,
+        found: Result<SignedIn, Refusal>,
         method: &str,
         now: Millis,
     ) -> Result<Principal, Refusal> {
         let standing = self.standing(&account).await?;
         let person = found
-            .and_then(|()| standing.allows(Service::Web))
-            .map(|()| Principal {
+            .and_then(|signed_in| standing.allows(Service::Web).map(|()| signed_in))
+            .map(|signed_in| Principal {
                 account,
                 address: Arc::clone(&standing.address),
                 credential: Credential::Password,
                 app: None,
                 until: None,
                 rights: Rights {
+                    signed_in,
                     peer: self.peer,
                     ..Rights::default()
                 },

@@ -91,12 +91,24 @@ pub struct Principal {
     pub(crate) rights: Rights,
 }
 
+/// When the person of a web session signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SignedIn {
+    /// Here, and just now.
+    #[default]
+    Now,
+    /// Then.
+    At(Millis),
+    /// At a provider elsewhere, which does not say when.
+    Unsaid,
+}
+
 /// How a principal's rights differ from the usual ones, and by whom it has them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rights {
     pub read_only: bool,
     /// When the person signed in, in a web session.
-    pub signed_in: Option<Millis>,
+    pub signed_in: SignedIn,
     /// From where, if that was just now.
     pub peer: Option<IpAddr>,
     pub sees_hidden: bool,
@@ -140,9 +152,13 @@ impl Principal {
     pub fn sees_hidden(&self) -> bool {
         self.rights.sees_hidden
     }
-    /// When the person signed in; known of web sessions only.
+    /// When the person signed in; known of web sessions only, and not of those that a provider elsewhere opened without
+    /// saying when they did so there.
     pub fn signed_in(&self) -> Option<Millis> {
-        self.rights.signed_in
+        match self.rights.signed_in {
+            SignedIn::At(when) => Some(when),
+            SignedIn::Now | SignedIn::Unsaid => None,
+        }
     }
     /// When its authority ends by itself (a token's `exp`); None is no limit of its own.
     pub fn until(&self) -> Option<Millis> {

@@ -4,6 +4,7 @@
 //! The mark is made from the session's secret, so neither a program nor a link from elsewhere can bring one, and it says
 //! nothing for another request or another session. Nothing is stored.
 
+use crate::external::Recency;
 use crate::opaque::same;
 use crate::server::AuthorizationRequest;
 use crate::{Identity, Principal};
@@ -47,6 +48,14 @@ impl AuthorizationRequest {
     /// Whether a sign-in anew is asked for, however recent the last one is: `max_age=0` is the same as `prompt=login`.
     pub fn wants_login(&self) -> bool {
         self.prompt.login || self.max_age == Some(0)
+    }
+
+    /// How recent a sign-in at a provider elsewhere must be to do for it.
+    pub fn recency(&self) -> Recency {
+        match self.wants_login() {
+            true => Recency::ANEW,
+            false => self.max_age.map_or(Recency::Any, Recency::Within),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::assertion::VerifyKey;
 use crate::client::{ClientKind, Status};
+use crate::principal::SignedIn;
 use crate::registration::Method;
 use crate::{IdentityError, Result};
 use pillarbox_store::mail::{Millis, Rows};
@@ -224,6 +225,9 @@ pub(crate) struct SessionRow {
     /// When it was last used, about; None is not since it began.
     #[serde(default)]
     pub used: Option<Millis>,
+    /// Whether `created` is when the person came from a provider that did not say when they signed in there.
+    #[serde(default)]
+    pub unsaid: bool,
 }
 
 /// The second factor.
@@ -274,6 +278,9 @@ pub(crate) struct PasskeyRow {
 pub(crate) struct HalfRow {
     pub ends: Millis,
     pub tries: u32,
+    /// When the first step was taken, if that was elsewhere.
+    #[serde(default)]
+    pub signed_in: SignedIn,
 }
 
 impl HalfRow {

@@ -1,7 +1,7 @@
 //! Web sessions: a random text in a cookie, its hash in the account's rows. Their owner sees them and ends them.
 
 use crate::opaque::{self, Kind as Text};
-use crate::principal::Rights;
+use crate::principal::{Rights, SignedIn};
 use crate::rows::{self, Kind, SessionRow};
 use crate::{
     Act, Credential, Deed, Identity, IdentityError, Principal, Refusal, RefusalKind, Result,
@@ -71,6 +71,7 @@ impl Identity {
         let prefix = Kind::Session.all();
         // Elsewhere they may have signed in long ago: then that is when.
         let created = person.signed_in().map_or(now, |when| when.min(now));
+        let unsaid = person.rights.signed_in == SignedIn::Unsaid;
         let open = move |rows: &mut Rows| {
             let mut others = Vec::new();
             for (key, value) in rows.scan(&Kind::Session.all()) {
@@ -95,6 +96,7 @@ impl Identity {
                     browser: browser.clone(),
                     peer,
                     used: None,
+                    unsaid,
                 },
             )
         };
@@ -137,7 +139,10 @@ impl Identity {
             app: None,
             until: Some(row.ends),
             rights: Rights {
-                signed_in: Some(row.created),
+                signed_in: match row.unsaid {
+                    true => SignedIn::Unsaid,
+                    false => SignedIn::At(row.created),
+                },
                 ..Rights::default()
             },
         })

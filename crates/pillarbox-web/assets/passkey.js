@@ -42,6 +42,8 @@
     const form = button.form;
     const asked = await fetch(button.dataset.options, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     const answer = await asked.json();
+    // The page, asked for anew, leads to signing in again.
+    if (answer.again) return location.reload();
     if (!asked.ok) throw { told: answer.error };
     const publicKey = read(answer);
     const making = button.dataset.passkey === "create";

@@ -11,7 +11,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
-use pillarbox_oauth::{ExternalRefusal, FirstFactor, WhyNot};
+use pillarbox_oauth::{ExternalRefusal, FirstFactor, Recency, WhyNot};
 
 const COOKIE: &str = "__Host-external";
 /// Longest cookie set, in bytes; browsers keep 4,096 (RFC 6265 §6.1).
@@ -54,13 +54,19 @@ async fn begin(
 ) -> Response {
     let query = form::read(query.unwrap_or_default().as_bytes());
     let waiting = waiting(&app, form::get(&query, "then")).await;
-    let hint = waiting.as_ref().map(|waiting| waiting.hint.as_str());
-    // Whoever is signed in, or must sign in anew, is asked by the provider, too.
-    let anew = waiting.as_ref().is_some_and(|waiting| waiting.anew);
-    let again = anew || session::person(&app, &headers).await.is_some();
+    let person = session::person(&app, &headers).await;
+    let hint = match (&waiting, &person) {
+        (Some(waiting), Some(person)) if waiting.is_again() => Some(&**person.address()),
+        (waiting, _) => waiting.as_ref().map(|waiting| waiting.hint.as_str()),
+    };
+    let recency = match wanted(waiting.as_ref()) {
+        // Whoever is signed in wants to be somebody else, perhaps.
+        Recency::Any if person.is_some() => Recency::Asked,
+        recency => recency,
+    };
     let identity = &app.web.identity;
     let begun = match identity
-        .begin_external(&provider, hint, again, app.now())
+        .begin_external(&provider, hint, recency, app.now())
         .await
     {
         Ok(begun) => begun,
@@ -90,8 +96,9 @@ async fn back(
     let (ticket, then) = kept.split_once('~').unwrap_or((kept, ""));
     let waiting = waiting(&app, then).await;
     let identity = identity_for(&app, peer);
+    let wanted = wanted(waiting.as_ref());
     let done = identity
-        .finish_external(&provider, ticket, &params, app.now())
+        .finish_external(&provider, ticket, &params, wanted, app.now())
         .await;
     let mut response = match done {
         Ok(FirstFactor::Enough(person)) => signed_in(&app, &headers, &person, waiting).await,
@@ -105,6 +112,11 @@ async fn back(
         response.headers_mut().append(SET_COOKIE, over);
     }
     response
+}
+
+/// How recent the sign-in must be for what waits behind it.
+fn wanted(waiting: Option<&Waiting>) -> Recency {
+    waiting.map_or(Recency::Any, |waiting| waiting.recency)
 }
 
 /// Lax, because the provider sends the browser back from another site.
@@ -160,6 +172,18 @@ fn refused(
             StatusCode::FORBIDDEN,
             format!(
                 "{label} knows you, but there is no mailbox for you on this server. Its administrator can make one."
+            ),
+        ),
+        WhyNot::NotAnew => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "{label} let you through without asking who you are, and this takes a sign-in just now. Please sign out at {label}, then try again; or sign in another way."
+            ),
+        ),
+        WhyNot::Unsaid => (
+            StatusCode::FORBIDDEN,
+            format!(
+                "This takes a sign-in just now, and {label} does not say when you signed in there. Please sign in another way; without one, the administrator of this server can send you a link to set a password."
             ),
         ),
         WhyNot::Refused => (

@@ -38,6 +38,8 @@ struct Page<'a> {
     stands: Stands,
     /// Whether this server can have passkeys.
     script: bool,
+    /// The way to sign in again, if that comes first.
+    anew: Option<String>,
 }
 
 enum Stands {
@@ -189,7 +191,9 @@ pub(crate) async fn change(
         _ => return pages::go(PAGE),
     };
     match done {
-        Ok(stands) => show(&app, &signed, StatusCode::OK, None, stands),
+        Ok(stands) => show(&app, &signed, StatusCode::OK, None, stands).await,
+        // The page says it, and leads there.
+        Err(IdentityError::SignInAnew) => stands(&app, &signed, StatusCode::FORBIDDEN, None).await,
         Err(fault @ (IdentityError::BadPassword(_) | IdentityError::TooMany(_))) => {
             let error = sentence(&fault);
             stands(&app, &signed, StatusCode::FORBIDDEN, Some(&error)).await
@@ -221,7 +225,7 @@ async fn stands(app: &App, signed: &Signed, status: StatusCode, error: Option<&s
         },
         Err(fault) => return pages::failed(app, &fault),
     };
-    show(app, signed, status, error, stands)
+    show(app, signed, status, error, stands).await
 }
 
 fn phone(setup: &TotpSetup) -> Phone {
@@ -236,19 +240,24 @@ fn phone(setup: &TotpSetup) -> Phone {
     }
 }
 
-fn show(
+async fn show(
     app: &App,
     signed: &Signed,
     status: StatusCode,
     error: Option<&str>,
     stands: Stands,
 ) -> Response {
+    let anew = match signed.sign_in_anew(app, PAGE).await {
+        Ok(anew) => anew,
+        Err(fault) => return pages::failed(app, &fault),
+    };
     let page = Page {
         site: &app.site,
         frame: Frame::account(signed, account::SIGN_IN),
         error,
         stands,
         script: app.web.identity.takes_passkeys(),
+        anew,
     };
     let mut response = pages::show(status, &page);
     passkeys::allow_script(app, &mut response, None);

@@ -12,7 +12,7 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use pillarbox_oauth::{
-    AuthorizationRequest, FirstFactor, Identity, Principal, RefusalKind, Secret,
+    AuthorizationRequest, FirstFactor, Identity, Principal, Recency, RefusalKind, Secret,
 };
 
 #[derive(Template)]
@@ -29,6 +29,8 @@ struct Home<'a> {
 struct SignIn<'a> {
     site: &'a Site,
     app: Option<&'a str>,
+    /// Whether somebody signed in must sign in again for a page of ours.
+    again: bool,
     error: Option<&'a str>,
     address: &'a str,
     then: &'a str,
@@ -138,14 +140,33 @@ pub(crate) struct Waiting {
     pub(crate) then: String,
     /// Where to go when somebody is signed in.
     next: String,
-    /// Whether they must sign in anew, wherever they do.
-    pub(crate) anew: bool,
+    /// How recently they must have signed in, wherever they do.
+    pub(crate) recency: Recency,
     /// Whether it must be told that they signed in for it.
     marked: bool,
     request: Option<AuthorizationRequest>,
 }
 
 impl Waiting {
+    /// A page of ours.
+    fn page(then: String, next: String) -> Self {
+        Self {
+            app: None,
+            hint: String::new(),
+            redirect: None,
+            then,
+            next,
+            recency: Recency::Any,
+            marked: false,
+            request: None,
+        }
+    }
+
+    /// Whether it is a page of ours that takes a sign-in anew.
+    pub(crate) fn is_again(&self) -> bool {
+        self.request.is_none() && self.recency == Recency::ANEW
+    }
+
     /// Where to go with the session that was opened for it.
     fn next(&self, app: &App, session: &Secret) -> String {
         if !self.marked {
@@ -157,8 +178,8 @@ impl Waiting {
     }
 }
 
-/// The authorization request or device code that waits behind the sign-in, if `then` holds one. Anything else is dropped,
-/// so that this page leads nowhere but to ourselves.
+/// The authorization request, device code or page of ours that waits behind the sign-in, if `then` holds one. Anything else
+/// is dropped, so that this page leads nowhere but to ourselves.
 pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
     if then.is_empty() {
         return None;
@@ -166,19 +187,17 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
     let Asked {
         pairs, text: then, ..
     } = Asked::read(then.as_bytes());
-    if let [(name, code)] = &pairs[..]
-        && name == "user_code"
-    {
-        return Some(Waiting {
-            app: None,
-            hint: String::new(),
-            redirect: None,
-            then,
-            next: device::consent_page(code),
-            anew: false,
-            marked: false,
-            request: None,
-        });
+    if let [(name, value)] = &pairs[..] {
+        match &**name {
+            "user_code" => return Some(Waiting::page(then, device::consent_page(value))),
+            signed::AGAIN if signed::is_ours(value) => {
+                return Some(Waiting {
+                    recency: Recency::ANEW,
+                    ..Waiting::page(then, value.clone())
+                });
+            }
+            _ => {}
+        }
     }
     let request = app
         .web
@@ -192,7 +211,7 @@ pub(crate) async fn waiting(app: &App, then: &str) -> Option<Waiting> {
         redirect: Some(request.redirect_uri().to_owned()),
         next: format!("/o/oauth2/v2/auth?{then}"),
         then,
-        anew: request.wants_login(),
+        recency: request.recency(),
         marked: request.wants_a_mark(),
         request: Some(request),
     })
@@ -242,6 +261,7 @@ fn form_for(
         &SignIn {
             site: &app.site,
             app: name,
+            again: waiting.is_some_and(Waiting::is_again),
             error,
             address,
             then,

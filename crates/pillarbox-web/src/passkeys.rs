@@ -44,6 +44,8 @@ struct Page<'a> {
     has_password: bool,
     /// Whether this server can have any.
     possible: bool,
+    /// The way to sign in again, if that comes first.
+    anew: Option<String>,
 }
 
 struct Row {
@@ -210,6 +212,11 @@ async fn new_options(State(app): State<App>, signed: Signed, body: Bytes) -> Res
 
 fn problem(fault: &IdentityError) -> Response {
     match fault {
+        IdentityError::SignInAnew => {
+            let kind = [(CONTENT_TYPE, "application/json")];
+            let answer = json!({ "error": sentence(fault), "again": true });
+            (StatusCode::FORBIDDEN, kind, answer.to_string()).into_response()
+        }
         IdentityError::BadPassword(_) | IdentityError::TooMany(_) | IdentityError::NoSuch(_) => {
             told(StatusCode::FORBIDDEN, &sentence(fault))
         }
@@ -245,9 +252,10 @@ async fn list(
     let read = async {
         let all = signed.identity.list_passkeys(signed.account()).await?;
         let password = signed.identity.password_set(signed.account()).await?;
-        Ok::<_, IdentityError>((all, password))
+        let anew = signed.sign_in_anew(app, PAGE).await?;
+        Ok::<_, IdentityError>((all, password, anew))
     };
-    let (all, password) = match read.await {
+    let (all, password, anew) = match read.await {
         Ok(found) => found,
         Err(fault) => return pages::failed(app, &fault),
     };
@@ -272,6 +280,7 @@ async fn list(
         name_max: NAME_CHARS_MAX,
         has_password: password.is_some(),
         possible: signed.identity.takes_passkeys(),
+        anew,
     };
     let mut response = pages::show(status, &page);
     allow_script(app, &mut response, None);

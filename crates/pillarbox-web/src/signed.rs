@@ -1,18 +1,20 @@
 //! Handlers that need somebody signed in take one as an argument; whoever is not signed in is sent to do so, and comes back.
 
-use crate::{App, Peer, pages, session};
+use crate::{App, Peer, form, pages, session};
 use axum::extract::FromRequestParts;
 use axum::http::header::SET_COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
-use pillarbox_oauth::{Identity, Principal};
+use pillarbox_oauth::{Identity, IdentityError, Principal};
 use pillarbox_store::mail::AccountId;
 
 /// Where to go on after signing in; a path of ours.
 const NEXT: &str = "__Host-next";
 /// Seconds that is remembered.
 const NEXT_SECONDS: u32 = 600;
+/// What waits behind a sign-in: the page of ours for which somebody signs in again.
+pub(crate) const AGAIN: &str = "again";
 /// Longest path remembered.
 const NEXT_BYTES_MAX: usize = 100;
 
@@ -27,6 +29,18 @@ pub(crate) struct Signed {
 impl Signed {
     pub(crate) fn account(&self) -> &AccountId {
         self.person.account()
+    }
+
+    /// The way to sign in again and come back to `page`, if what is done there takes that: nobody who has a password is
+    /// asked to, nor who signed in just now.
+    pub(crate) async fn sign_in_anew(
+        &self,
+        app: &App,
+        page: &str,
+    ) -> Result<Option<String>, IdentityError> {
+        let must = self.identity.must_sign_in_anew(&self.person, app.now());
+        let then = form::encode(&format!("{AGAIN}={}", form::encode(page)));
+        Ok(must.await?.then(|| format!("/signin?then={then}")))
     }
 }
 
@@ -83,7 +97,7 @@ impl FromRequestParts<App> for Administrator {
     }
 }
 
-fn is_ours(path: &str) -> bool {
+pub(crate) fn is_ours(path: &str) -> bool {
     let page = ["/account", "/admin"]
         .iter()
         .any(|start| path == *start || path.starts_with(&format!("{start}/")));

@@ -1,8 +1,14 @@
-// An OpenID provider that others wrote (npm oidc-provider), with people whose password nobody checks. Ends with its parent.
+// An OpenID provider that others wrote (npm oidc-provider), with people whose password nobody checks. Each line it is sent is a
+// number of seconds by which its clock moves on. Ends with its parent.
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
+import { createInterface } from "node:readline";
 import Provider from "oidc-provider";
+
+const clock = Date.now;
+let ahead = 0;
+Date.now = () => clock() + ahead;
 
 const { port, tls, kid, redirect, lifetime, people, secret } = JSON.parse(process.env.PROVIDER);
 const issuer = `https://localhost:${port}`;
@@ -33,7 +39,7 @@ const provider = new Provider(issuer, {
   claims: { openid: ["sub"], email: ["email", "email_verified"] },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...claims(id) }) }),
   extraTokenClaims: (_, token) => claims(token.accountId),
-  ttl: { AccessToken: lifetime, IdToken: 600, Interaction: 600, Grant: 600, Session: 600 },
+  ttl: { AccessToken: lifetime, IdToken: 600, Interaction: 600, Grant: 86400, Session: 86400 },
   features: {
     introspection: { enabled: true, allowedPolicy: () => true },
     resourceIndicators: {
@@ -52,4 +58,9 @@ const provider = new Provider(issuer, {
 provider.on("server_error", (_, error) => console.error(error));
 const files = Object.fromEntries(Object.entries(tls).map(([name, path]) => [name, readFileSync(path)]));
 createServer(files, provider.callback()).listen(port, "127.0.0.1", () => console.log("ready"));
-process.stdin.resume().on("end", () => process.exit(0));
+const lines = createInterface({ input: process.stdin });
+lines.on("line", (seconds) => {
+  ahead += Number(seconds) * 1000;
+  console.log("moved");
+});
+lines.on("close", () => process.exit(0));

@@ -16,7 +16,7 @@ mod people;
 mod sign_in;
 mod token;
 
-pub use sign_in::{ExternalBegun, ExternalRefusal, WhyNot};
+pub use sign_in::{ExternalBegun, ExternalRefusal, Recency, WhyNot};
 
 use crate::{Identity, IdentityError, RefusalKind, Result, Secret};
 use known::Known;

@@ -3,14 +3,16 @@
 //!
 //! Nothing is kept on the server while somebody is away at the provider. The browser holds a ticket with our mark on it;
 //! `state`, `nonce` and the PKCE verifier are made from the ticket by our own key. So an answer without the ticket it
-//! belongs to is refused, whoever brings it, and nobody can fill our memory by beginning.
+//! belongs to is refused, whoever brings it, and nobody can fill our memory by beginning. How recent the sign-in must be
+//! stands in the ticket, too: people can change the address they are sent to, and the provider's word is what counts.
 
 use super::claims::Claims;
 use super::jwt::Jwt;
 use super::{Done, No, Provider, SKEW_S, Shows};
 use crate::attempts::Guess;
 use crate::authorize::Params;
-use crate::principal::Rights;
+use crate::principal::{Rights, SignedIn};
+use crate::words::ago;
 use crate::{
     Act, Credential, Deed, FirstFactor, Identity, Principal, Refusal, Secret, Service, opaque,
 };
@@ -24,6 +26,8 @@ use url::{Url, form_urlencoded};
 
 /// How long somebody may be away at the provider, in milliseconds.
 const AWAY_MS: Millis = 15 * 60 * 1000;
+/// What asks for `auth_time` where `max_age` is not heeded (OpenID Connect Core §5.5); whoever does not know it passes it over.
+const CLAIMS: &str = r#"{"id_token":{"auth_time":{"essential":true}}}"#;
 /// Longest ticket looked at, in bytes.
 const TICKET_BYTES_MAX: usize = 256;
 /// An id token is as new as the sign-in, in seconds.
@@ -36,6 +40,30 @@ pub struct ExternalBegun {
     pub address: String,
     /// Goes into a cookie, and back into [`Identity::finish_external`].
     pub ticket: Secret,
+}
+
+/// How recent somebody's sign-in at a provider must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recency {
+    /// As the provider likes.
+    Any,
+    /// The provider is asked to have them sign in anew, and not held to it.
+    Asked,
+    /// By the provider's own word (`auth_time`), no more than so many milliseconds before it was begun here.
+    Within(Millis),
+}
+
+impl Recency {
+    /// Not before it was begun here.
+    pub const ANEW: Self = Self::Within(0);
+
+    /// The longest age it bears, in milliseconds; None is any.
+    fn age(self) -> Option<Millis> {
+        match self {
+            Self::Any | Self::Asked => None,
+            Self::Within(age) => Some(age),
+        }
+    }
 }
 
 /// Why somebody who signs in elsewhere does not get in. The cause is for the log.
@@ -62,6 +90,10 @@ pub enum WhyNot {
     Unverified,
     /// The provider knows them; there is no mailbox for them here.
     NoMailbox,
+    /// They must sign in there anew, and the provider let them through without.
+    NotAnew,
+    /// It matters when they signed in there, and the provider does not say.
+    Unsaid,
     /// What the provider says cannot be accepted.
     Refused,
     /// Too many answers from this network could not be accepted.
@@ -84,6 +116,8 @@ struct Bound {
     state: String,
     nonce: String,
     verifier: String,
+    /// The longest age of the sign-in, in milliseconds, and the time before which it is too old.
+    age: Option<(Millis, Millis)>,
 }
 
 impl Identity {
@@ -93,7 +127,7 @@ impl Identity {
         all.map(|one| (&*one.config.name, &*one.config.label))
     }
 
-    /// Begins a sign-in at a provider. `hint` is whom it expects; `again` asks the provider to have them sign in there anew.
+    /// Begins a sign-in at a provider. `hint` is whom it expects.
     ///
     /// # Errors
     /// [`ExternalRefusal`].
@@ -101,7 +135,7 @@ impl Identity {
         &self,
         provider: &str,
         hint: Option<&str>,
-        again: bool,
+        recency: Recency,
         now: Millis,
     ) -> Result<ExternalBegun, ExternalRefusal> {
         let provider = self.provider(provider)?;
@@ -109,8 +143,12 @@ impl Identity {
         let config = &provider.config;
         let ends = now.saturating_add(AWAY_MS);
         let random = opaque::random_text(&self.inner.random, 32);
-        let ticket = format!("{random}.{ends}");
-        let bound = self.bound(config.name.as_ref(), &ticket);
+        let age = recency.age();
+        let ticket = match age {
+            Some(age) => format!("{random}.{ends}.{age}"),
+            None => format!("{random}.{ends}"),
+        };
+        let bound = self.bound(config.name.as_ref(), &ticket, None);
         let mark = self.mark_text("external ticket", &config.name, &ticket);
         let refused = || No::refused("the authorization endpoint is not an address");
         let mut address = Url::parse(&documents.metadata.authorization).map_err(|_| refused())?;
@@ -128,8 +166,14 @@ impl Identity {
         if let Some(hint) = hint.filter(|hint| !hint.is_empty()) {
             query.append_pair("login_hint", hint);
         }
-        if again {
+        if matches!(recency, Recency::Asked | Recency::ANEW) {
             query.append_pair("prompt", "login");
+        }
+        // With max_age the answer has auth_time (OpenID Connect Core §2), which prompt alone does not promise.
+        if let Some(age) = age {
+            query
+                .append_pair("max_age", &age.div_euclid(1000).to_string())
+                .append_pair("claims", CLAIMS);
         }
         drop(query);
         Ok(ExternalBegun {
@@ -138,7 +182,8 @@ impl Identity {
         })
     }
 
-    /// Ends it: the browser is back with the provider's answer. What the person has shown is a first factor.
+    /// Ends it: the browser is back with the provider's answer. What the person has shown is a first factor. `wanted` is
+    /// what waits for it wants now: a ticket that was given for less does not do.
     ///
     /// # Errors
     /// [`ExternalRefusal`].
@@ -147,10 +192,17 @@ impl Identity {
         provider: &str,
         ticket: &str,
         params: &[(String, String)],
+        wanted: Recency,
         now: Millis,
     ) -> Result<FirstFactor, ExternalRefusal> {
         let provider = self.provider(provider)?;
         let bound = self.open_ticket(&provider.config.name, ticket, now)?;
+        if let Some(wanted) = wanted.age()
+            && bound.age.is_none_or(|(age, _)| age > wanted)
+        {
+            let cause = "the sign-in was begun for something else";
+            return Err(No::new(WhyNot::NotBegun, cause).into());
+        }
         // Each answer is a question to the provider, and whoever begins one sign-in can invent many.
         let counted = format!("external\0{}", provider.config.name);
         self.slow_down(Guess::Token, &counted, now)
@@ -174,12 +226,7 @@ impl Identity {
             self.record(&account, act(Deed::Refused).detail(refusal.cause.as_str()));
             return Err(No::from(refusal).into());
         }
-        let ticket = self.second_step(&account, now).await.map_err(No::from)?;
-        if let Some(ticket) = ticket {
-            return Ok(FirstFactor::HalfWay(ticket));
-        }
-        self.record(&account, act(Deed::SignedIn));
-        Ok(FirstFactor::Enough(Principal {
+        let person = Principal {
             account,
             address: Arc::clone(&standing.address),
             credential: Credential::Password,
@@ -190,7 +237,13 @@ impl Identity {
                 peer: self.peer,
                 ..Rights::default()
             },
-        }))
+        };
+        let ticket = self.second_step(&person, now).await.map_err(No::from)?;
+        if let Some(ticket) = ticket {
+            return Ok(FirstFactor::HalfWay(ticket));
+        }
+        self.record(&person.account, act(Deed::SignedIn));
+        Ok(FirstFactor::Enough(person))
     }
 
     fn provider(&self, name: &str) -> Done<Arc<Provider>> {
@@ -211,11 +264,12 @@ impl Identity {
         BASE64.encode(mark)
     }
 
-    fn bound(&self, name: &str, ticket: &str) -> Bound {
+    fn bound(&self, name: &str, ticket: &str, age: Option<(Millis, Millis)>) -> Bound {
         Bound {
             state: self.mark_text("external state", name, ticket),
             nonce: self.mark_text("external nonce", name, ticket),
             verifier: self.mark_text("external verifier", name, ticket),
+            age,
         }
     }
 
@@ -230,23 +284,27 @@ impl Identity {
         if !opaque::same(ours.as_bytes(), mark.as_bytes()) {
             return Err(unknown());
         }
-        let ends = body
-            .rsplit_once('.')
-            .and_then(|(_, ends)| ends.parse().ok());
-        if ends.is_none_or(|ends: Millis| ends <= now) {
+        let mut parts = body.split('.').skip(1).map(str::parse::<Millis>);
+        let Some(Ok(ends)) = parts.next() else {
+            return Err(unknown());
+        };
+        let age = parts.next().transpose().map_err(|_| unknown())?;
+        if ends <= now {
             return Err(not_begun("the sign-in was begun too long ago"));
         }
-        Ok(self.bound(name, body))
+        let begun = ends.saturating_sub(AWAY_MS);
+        let age = age.map(|age| (age, begun.saturating_sub(age)));
+        Ok(self.bound(name, body, age))
     }
 
-    /// From the provider's answer to the account, and when the person signed in there, if it says so.
+    /// From the provider's answer to the account, and when the person signed in there.
     async fn returned(
         &self,
         provider: &Provider,
         bound: &Bound,
         params: &[(String, String)],
         now: Millis,
-    ) -> Done<(AccountId, Option<Millis>)> {
+    ) -> Done<(AccountId, SignedIn)> {
         let params = Params::new(params)
             .map_err(|name| No::refused(format!("the answer has {name:?} twice")))?;
         let state = params.get("state").unwrap_or_default();
@@ -296,9 +354,27 @@ impl Identity {
                 .await?;
             claims.0.extend(more.0);
         }
-        let signed_in = claims.time_if_any("auth_time")?;
-        let signed_in = signed_in.map(|seconds| seconds.saturating_mul(1000).min(now));
+        let signed_in = signed_in(&claims, bound, now)?;
         Ok((self.person_of(provider, &claims, now).await?, signed_in))
+    }
+}
+
+/// When the person signed in there; refuses what is too old for the sign-in that was begun. Clocks may differ.
+fn signed_in(claims: &Claims, bound: &Bound, now: Millis) -> Done<SignedIn> {
+    let said = claims.time_if_any("auth_time")?;
+    let said = said.map(|seconds| seconds.saturating_mul(1000).min(now));
+    match (said, bound.age) {
+        (None, Some(_)) => {
+            let cause = "the id token has no auth_time, though max_age asked for it";
+            Err(No::new(WhyNot::Unsaid, cause))
+        }
+        (Some(at), Some((_, since))) if at < since.saturating_sub(SKEW_S * 1000) => {
+            let since = ago(now.saturating_sub(at));
+            let cause = format!("the person signed in there {since}, and was not asked anew");
+            Err(No::new(WhyNot::NotAnew, cause))
+        }
+        (Some(at), _) => Ok(SignedIn::At(at)),
+        (None, None) => Ok(SignedIn::Unsaid),
     }
 }
 

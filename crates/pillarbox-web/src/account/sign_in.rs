@@ -41,6 +41,8 @@ struct Password<'a> {
     error: Option<String>,
     has_password: bool,
     passkeys: bool,
+    /// The way to sign in again, if that comes first.
+    anew: Option<String>,
 }
 
 pub(super) async fn page(
@@ -122,9 +124,10 @@ async fn ask(app: &App, signed: &Signed, status: StatusCode, error: Option<Strin
     let read = async {
         let set = signed.identity.password_set(signed.account()).await?;
         let keys = signed.identity.list_passkeys(signed.account()).await?;
-        Ok::<_, IdentityError>((set, keys))
+        let anew = signed.sign_in_anew(app, PASSWORD).await?;
+        Ok::<_, IdentityError>((set, keys, anew))
     };
-    let (set, keys) = match read.await {
+    let (set, keys, anew) = match read.await {
         Ok(found) => found,
         Err(fault) => return failed(app, &fault),
     };
@@ -134,6 +137,7 @@ async fn ask(app: &App, signed: &Signed, status: StatusCode, error: Option<Strin
         error,
         has_password: set.is_some(),
         passkeys: set.is_some() && !keys.is_empty() && signed.identity.takes_passkeys(),
+        anew,
     };
     let mut response = show(status, &page);
     passkeys::allow_script(app, &mut response, None);
@@ -156,6 +160,10 @@ pub(super) async fn change_password(
     let changed = identity.change_own_password(&signed.person, proof, password, app.now());
     match changed.await {
         Ok(()) => pages::renewed(&app, &headers, &signed, &go_on()).await,
+        // The page says it, and leads there.
+        Err(IdentityError::SignInAnew) => {
+            ask(&app, &signed, StatusCode::UNPROCESSABLE_ENTITY, None).await
+        }
         Err(fault @ (IdentityError::BadPassword(_) | IdentityError::TooMany(_))) => {
             let error = Some(sentence(&fault));
             ask(&app, &signed, StatusCode::UNPROCESSABLE_ENTITY, error).await

@@ -171,3 +171,29 @@ async fn without_providers_there_is_no_button() {
     let page = browser.get("/signin").await.body;
     assert!(!page.contains("class=\"ways\"") && !page.contains("/signin/external"));
 }
+
+#[tokio::test]
+async fn a_page_that_takes_a_sign_in_anew_leads_through_one_and_back() {
+    let (mut browser, _) = browser().await;
+    browser.sign_in("").await;
+    let then = form::encode("again=%2Faccount%2Fpassword");
+    let page = browser.get(&format!("/signin?then={then}")).await;
+    assert!(page.body.contains("takes a sign-in just now"));
+    assert_eq!(field(&page.body, "then"), "again=%2Faccount%2Fpassword");
+    let off = browser
+        .get(&format!("/signin/external/corp?then={then}"))
+        .await;
+    let asked = ["prompt", "max_age", "login_hint"].map(|name| query(off.header("location"), name));
+    assert_eq!(asked, ["login", "0", ADA]);
+    let back = browser.sign_in("again=%2Faccount%2Fpassword").await;
+    assert_eq!(back.header("location"), "/account/password");
+    for then in [
+        "again=https://evil.example",
+        "again=//evil.example/account",
+        "again=/token",
+        "again=/account&again=/admin",
+    ] {
+        let back = browser.sign_in(then).await;
+        assert_eq!(back.header("location"), "/account", "{then}");
+    }
+}

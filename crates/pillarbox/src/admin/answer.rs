@@ -613,6 +613,7 @@ pub fn identity(error: &IdentityError) -> Failure {
         IdentityError::Store(error) => store(error),
         IdentityError::NoSuch(_) => Failure::not_found(error.to_string()),
         IdentityError::BadPassword(_)
+        | IdentityError::SignInAnew
         | IdentityError::BadCertificate(_)
         | IdentityError::BadClient(_)
         | IdentityError::TooMany(_) => Failure::no(error.to_string()),

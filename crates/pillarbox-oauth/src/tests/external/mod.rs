@@ -2,12 +2,13 @@
 
 mod mail;
 mod outage;
+mod recency;
 mod web;
 
 use super::{ADA, House, NOW, config};
 use crate::{
     External, ExternalAnswer, ExternalBegun, ExternalProvider, ExternalRefusal, ExternalRequest,
-    Fetch, Fetching, FirstFactor, IdentityConfig, Secret, Shows,
+    Fetch, Fetching, FirstFactor, IdentityConfig, Recency, Secret, Shows,
 };
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::hmac;
@@ -264,7 +265,12 @@ impl Scene {
     }
 
     async fn begin(&self) -> ExternalBegun {
-        let begun = self.house.identity.begin_external("corp", None, false, NOW);
+        self.begin_for(Recency::Any).await
+    }
+
+    async fn begin_for(&self, recency: Recency) -> ExternalBegun {
+        let identity = &self.house.identity;
+        let begun = identity.begin_external("corp", None, recency, NOW);
         begun.await.unwrap()
     }
 
@@ -297,7 +303,7 @@ impl Scene {
         let identity = &self.house.identity;
         let ticket = begun.ticket.expose();
         identity
-            .finish_external("corp", ticket, &super::params(&pairs), now)
+            .finish_external("corp", ticket, &super::params(&pairs), Recency::Any, now)
             .await
     }
 

@@ -98,7 +98,7 @@ async fn what_is_known_goes_on_for_a_day() {
     let begun = scene
         .house
         .identity
-        .begin_external("corp", None, false, NOW + 24 * HOUR)
+        .begin_external("corp", None, Recency::Any, NOW + 24 * HOUR)
         .await;
     assert_eq!(begun.unwrap_err().why, WhyNot::Unreachable);
     scene.down(false);

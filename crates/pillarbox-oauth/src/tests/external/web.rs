@@ -5,7 +5,7 @@ use crate::WhyNot;
 use crate::tests::factor::phone;
 use crate::tests::{BOB, PASSWORD, query};
 
-fn why(done: Result<FirstFactor, ExternalRefusal>) -> (WhyNot, String) {
+pub(super) fn why(done: Result<FirstFactor, ExternalRefusal>) -> (WhyNot, String) {
     let refusal = done.unwrap_err();
     (refusal.why, refusal.cause)
 }
@@ -17,7 +17,7 @@ async fn the_code_flow_with_everything_it_needs() {
     assert_eq!(names, [("corp", "corp Inc.")]);
     let identity = &scene.house.identity;
     let begun = identity
-        .begin_external("corp", Some(ADA), true, NOW)
+        .begin_external("corp", Some(ADA), Recency::Asked, NOW)
         .await
         .unwrap();
     let asked = |name: &str| query(&begun.address, name).unwrap_or_default();
@@ -110,10 +110,14 @@ async fn an_answer_is_bound_to_the_browser_the_provider_and_the_time() {
         // An answer of one provider, brought to the address of another.
         ("other", begun.ticket.expose()),
     ] {
-        let done = identity.finish_external(name, ticket, &pairs, NOW).await;
+        let wanted = Recency::Any;
+        let done = identity.finish_external(name, ticket, &pairs, wanted, NOW);
+        let done = done.await;
         assert_eq!(why(done).0, WhyNot::NotBegun, "{name} {ticket}");
     }
-    let nobody = identity.begin_external("nobody", None, false, NOW).await;
+    let nobody = identity
+        .begin_external("nobody", None, Recency::Any, NOW)
+        .await;
     assert_eq!(nobody.unwrap_err().why, WhyNot::NoProvider);
     // Mix-up (RFC 9207): the issuer is missing though promised, or another.
     for iss in ["", OTHER, "https://login.elsewhere.test/"] {
