@@ -1,36 +1,59 @@
 //! The audit trail of a person: who signed in with what and from where, who was refused and why, what was allowed, changed
 //! or ended. Rows of the person's own account, for its owner and the administrator; never on the wire.
 //!
-//! Recording is a push into memory and never waits: [`Identity::write_activity`], called every few seconds, makes one
-//! commit an account of what came together. So a crash may lose the last seconds of the trail; nothing else rests on it.
-//! Repetitions (a program that signs in every minute, a guesser) are one entry with a count, so that they push nothing out.
+//! Recording is a push into memory and never waits: [`Identity::write_activity`], called every few seconds and when much has
+//! come together, makes one commit an account of it. So a crash may lose the last seconds of the trail; nothing else rests on it.
+//! Repetitions (a program that signs in every minute, a guesser) are one entry with a count.
+//!
+//! No sort of entries pushes out another ([`Sort`]): changes, sign-ins and refusals are counted, kept and wait apart. Of
+//! refusals, which strangers cause as they like, a day has few entries; what is more is one with a count. So there is room for
+//! 90 days of them whatever is tried, and a flood writes over nothing, itself included.
 
+mod rings;
+mod waiting;
+
+use crate::factor::SECOND_STEP;
+use crate::people::PAUSED;
 use crate::rows::{self, Kind};
 use crate::{Credential, Identity, IdentityError, Principal, Refusal, Result, Service};
 use pillarbox_store::mail::{AccountId, Millis, Rows, StoreError};
+use rings::Row;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use tokio::task::JoinSet;
+pub(crate) use waiting::Trail;
+use waiting::{Own, Taken, Whose};
 
-/// Entries kept for one account; the oldest slots are written over.
-pub const ACTIVITY_MAX: u16 = 1_000;
+/// Changes kept for one account; the oldest are written over.
+pub const CHANGES_MAX: u16 = 1_000;
+/// Sign-ins kept for one account, repetitions counted as one; the oldest are written over.
+pub const SIGN_INS_MAX: u16 = 1_000;
+/// Refusals of one kind ([`Proof`]) that a day lists each by itself.
+pub const REFUSALS_LISTED: u16 = 8;
+/// Entries of a day for all its other refusals of one kind: by their cause, and the last of them for all other causes.
+pub const REFUSALS_FOLDED: u16 = 4;
+/// Refusals kept for one account: as many as 90 days can have, and one begun, so that none is written over before its time.
+pub const REFUSALS_MAX: u16 =
+    (REFUSALS_LISTED + REFUSALS_FOLDED) * Proof::KINDS * (ACTIVITY_DAYS + 1);
+/// Entries of all sorts kept for one account.
+pub const ACTIVITY_MAX: usize =
+    CHANGES_MAX as usize + SIGN_INS_MAX as usize + REFUSALS_MAX as usize;
+/// Different addresses counted in one entry: this many are this many or more.
+pub const OTHERS_MAX: u16 = 256;
+/// Days.
+const ACTIVITY_DAYS: u16 = 90;
 /// Entries older than this are not shown and are removed by the next day's writing, in milliseconds: 90 days.
-pub const ACTIVITY_MS: Millis = 90 * DAY_MS;
+pub const ACTIVITY_MS: Millis = ACTIVITY_DAYS as Millis * DAY_MS;
 
 const DAY_MS: Millis = 24 * 3600 * 1000;
-/// The same again within this span after its first time is counted, not listed anew, in milliseconds.
+/// The same sign-in again within this span after its first time is counted, not listed anew, in milliseconds.
 const SAME_WITHIN_MS: Millis = 3600 * 1000;
-/// Newest slots looked through for the same.
-const LOOKED_BACK: u16 = 24;
+/// The same for refusals.
+const REFUSED_WITHIN_MS: Millis = DAY_MS;
 /// A credential unused for so long has ended by itself (wire §7.3: 180 days); its last use is forgotten, in milliseconds.
 const USE_KEPT_MS: Millis = 400 * DAY_MS;
-/// Accounts and user names that wait to be written; a guesser can invent names, so there is an end to it.
-const WAITING_NAMES_MAX: usize = 20_000;
-/// Different entries of one of them that wait.
-const WAITING_ENTRIES_MAX: usize = 100;
 /// Accounts written at the same time: their commits share flushes.
 const WRITTEN_AT_ONCE: usize = 64;
 /// Longest text kept in an entry, in characters.
@@ -101,6 +124,66 @@ pub enum Deed {
     Changed,
 }
 
+/// Sorts of entries. Each has bounds of its own, so that none pushes out another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sort {
+    /// Who may use the account, and how, changed: by its owner, an administrator, or a program that was let in.
+    Change,
+    /// Somebody showed what opens the account.
+    SignIn,
+    /// Somebody did not.
+    Refusal,
+}
+
+impl Sort {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Change, Self::SignIn, Self::Refusal];
+
+    /// Its name on the command line, in the API and in addresses of pages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Change => "changes",
+            Self::SignIn => "sign-ins",
+            Self::Refusal => "refused",
+        }
+    }
+
+    /// The sort of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sort| sort.name() == name)
+    }
+}
+
+impl Deed {
+    /// Which sort it is.
+    #[must_use]
+    pub fn sort(self) -> Sort {
+        match self {
+            Self::SignedIn => Sort::SignIn,
+            Self::Refused | Self::AppRefused => Sort::Refusal,
+            _ => Sort::Change,
+        }
+    }
+}
+
+/// What somebody who was refused had shown before. Each kind has its own place in a day's list: guesses of strangers do not
+/// hide that somebody knew the password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Nothing,
+    /// The password, and then no right code.
+    Password,
+    /// A code, token or the like that had been given for this account.
+    Token,
+}
+
+impl Proof {
+    /// How many there are.
+    const KINDS: u16 = 3;
+}
+
 /// One thing to record. Texts are cut to 200 characters; no secret belongs here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Act {
@@ -120,6 +203,8 @@ pub struct Act {
     pub detail: Option<Arc<str>>,
     /// What was used: its last use is remembered too.
     pub credential: Option<Credential>,
+    /// Whether a stranger's program did it to itself; it then stands with refusals, where it pushes out no change.
+    pub unasked: bool,
 }
 
 impl Act {
@@ -134,6 +219,16 @@ impl Act {
             peer: None,
             detail: None,
             credential: None,
+            unasked: false,
+        }
+    }
+
+    /// Done by a stranger's program to itself.
+    #[must_use]
+    pub(crate) fn unasked(self) -> Self {
+        Self {
+            unasked: true,
+            ..self
         }
     }
 
@@ -185,14 +280,22 @@ pub struct Activity {
     /// From where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<IpAddr>,
-    /// The rest, in words; of a refusal the true cause.
+    /// The rest, in words; of a refusal the true cause, none for several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<str>>,
+    /// Of an entry for all refusals that are not listed: from how many different addresses (of IPv6, networks of 64 bits) they
+    /// came; [`OTHERS_MAX`] is that many or more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others: Option<u16>,
 }
 
 impl Activity {
     fn new(act: Act) -> Self {
         let cut = |text: Option<Arc<str>>| text.as_deref().map(cut);
+        let mut detail = cut(act.detail);
+        if act.deed.sort() == Sort::Refusal {
+            detail = detail.map(|cause| lasting(&cause).into());
+        }
         Self {
             at: act.at,
             first: act.at,
@@ -202,22 +305,54 @@ impl Activity {
             method: cut(act.method),
             app: cut(act.app),
             peer: act.peer.map(|peer| peer.to_canonical()),
-            detail: cut(act.detail),
+            detail,
+            others: None,
         }
     }
 
     /// Counts `other` here if it is the same again.
     fn takes(&mut self, other: &Self) -> bool {
-        let again = matches!(self.deed, Deed::SignedIn | Deed::Refused | Deed::AppRefused)
-            && (self.deed, self.service, self.peer) == (other.deed, other.service, other.peer)
+        let within = match self.deed.sort() {
+            Sort::Change => return false,
+            Sort::SignIn => SAME_WITHIN_MS,
+            Sort::Refusal => REFUSED_WITHIN_MS,
+        };
+        let again = (self.deed, self.service, self.peer) == (other.deed, other.service, other.peer)
             && (&self.method, &self.app, &self.detail)
                 == (&other.method, &other.app, &other.detail)
-            && (other.at.saturating_sub(self.first)) < SAME_WITHIN_MS;
+            && self.others.is_none()
+            && other.others.is_none()
+            && other.at.saturating_sub(self.first) < within;
         if again {
-            self.at = self.at.max(other.at);
-            self.times = self.times.saturating_add(other.times);
+            self.count(other);
         }
         again
+    }
+
+    fn count(&mut self, other: &Self) {
+        self.at = self.at.max(other.at);
+        self.times = self.times.saturating_add(other.times);
+    }
+
+    fn is_second_step(&self) -> bool {
+        let method = self.method.as_deref();
+        method.is_some_and(|method| method.starts_with(SECOND_STEP))
+    }
+
+    fn proof(&self) -> Proof {
+        match self.deed {
+            Deed::AppRefused => Proof::Token,
+            _ if self.is_second_step() => Proof::Password,
+            _ => Proof::Nothing,
+        }
+    }
+}
+
+/// A cause without what changes from second to second: the log has the countdown of a pause, the trail one entry for all of it.
+fn lasting(cause: &str) -> &str {
+    match cause.starts_with(PAUSED) {
+        true => PAUSED,
+        false => cause,
     }
 }
 
@@ -262,87 +397,6 @@ fn use_id(credential: &Credential) -> Option<String> {
         Credential::Certificate(id) => Some(format!("t{id}")),
         _ => None,
     }
-}
-
-/// Whose trail, as known when recording.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Whose {
-    Account(AccountId),
-    /// A user name as offered, in lower case; whether it is anybody's is looked up when writing.
-    User(Box<str>),
-}
-
-#[derive(Default)]
-struct Waiting {
-    entries: Vec<Activity>,
-    uses: HashMap<String, LastUse>,
-}
-
-impl Waiting {
-    fn take(&mut self, act: Act, most: usize) -> bool {
-        if let Some(id) = act.credential.as_ref().and_then(use_id)
-            && act.deed == Deed::SignedIn
-            && (self.uses.len() < WAITING_ENTRIES_MAX || self.uses.contains_key(&id))
-        {
-            let (at, peer, service) = (act.at, act.peer, act.service);
-            self.uses.insert(id, LastUse { at, peer, service });
-        }
-        self.add(Activity::new(act), most)
-    }
-
-    fn add(&mut self, entry: Activity, most: usize) -> bool {
-        if self.entries.iter_mut().rev().any(|old| old.takes(&entry)) {
-            return true;
-        }
-        let room = self.entries.len() < most;
-        if room {
-            self.entries.push(entry);
-        }
-        room
-    }
-
-    fn join(&mut self, other: Self) {
-        for entry in other.entries {
-            self.add(entry, usize::MAX); // both were bounded
-        }
-        self.uses.extend(other.uses);
-    }
-}
-
-/// What waits to be written.
-#[derive(Default)]
-pub(crate) struct Trail {
-    waiting: Mutex<HashMap<Whose, Waiting>>,
-    left_out: AtomicU64,
-}
-
-impl Trail {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Whose, Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, whose: Whose, act: Act) {
-        // Nobody but administrators fills the trail of the server.
-        let (ours, most) = match &whose {
-            Whose::Account(account) if crate::changes::is_server(account) => {
-                (true, usize::from(ACTIVITY_MAX))
-            }
-            _ => (false, WAITING_ENTRIES_MAX),
-        };
-        let mut waiting = self.waiting();
-        let full = !ours && waiting.len() >= WAITING_NAMES_MAX && !waiting.contains_key(&whose);
-        if full || !waiting.entry(whose).or_default().take(act, most) {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Where the next entry goes.
-#[derive(Default, Serialize, Deserialize)]
-struct Head {
-    next: u64,
-    /// When old entries were last removed.
-    swept: Millis,
 }
 
 impl Identity {
@@ -411,30 +465,41 @@ impl Identity {
         }
     }
 
+    /// Waits until so much is to be written that it should be, before its time.
+    pub async fn much_activity(&self) {
+        self.inner.trail.much().await;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waiting_refusals(&self) -> usize {
+        self.inner.trail.refusals()
+    }
+
     /// Writes what was recorded since the last time: one commit an account. How many accounts were written.
     pub async fn write_activity(&self) -> usize {
-        let mut by_account: HashMap<AccountId, Waiting> = HashMap::new();
-        let waiting = std::mem::take(&mut *self.inner.trail.waiting());
-        for (whose, waiting) in waiting {
-            let account = match whose {
-                Whose::Account(account) => Some(account),
-                Whose::User(user) => self.inner.store.account_of(&user).await.ok().flatten(),
+        let (taken, left_out) = self.inner.trail.take();
+        let mut by_account: HashMap<AccountId, Taken> = HashMap::new();
+        for (whose, taken) in taken {
+            let account = match &whose {
+                Whose::Account(account) => Ok(Some(account.clone())),
+                Whose::User(user) => self.inner.store.account_of(user).await,
             };
-            if let Some(account) = account {
-                by_account.entry(account).or_default().join(waiting);
+            match account {
+                Ok(Some(account)) => by_account.entry(account).or_default().join(taken),
+                Ok(None) => {}
+                Err(_) => self.inner.trail.put_back(whose, taken.own),
             }
         }
-        let left_out = self.inner.trail.left_out.swap(0, Ordering::Relaxed);
         if left_out > 0 {
-            tracing::warn!(left_out, "activity: too much at once, entries left out");
+            tracing::warn!(left_out, "activity: too much at once, refusals left out");
         }
         let (mut writing, mut written) = (JoinSet::new(), 0);
-        for (account, waiting) in by_account {
+        for (account, taken) in by_account {
             if writing.len() >= WRITTEN_AT_ONCE {
                 written += count(writing.join_next().await);
             }
             let identity = self.clone();
-            writing.spawn(async move { identity.write_one(&account, waiting).await });
+            writing.spawn(async move { identity.write_one(account, taken).await });
         }
         while let Some(done) = writing.join_next().await {
             written += count(Some(done));
@@ -442,45 +507,49 @@ impl Identity {
         written
     }
 
-    async fn write_one(&self, account: &AccountId, waiting: Waiting) -> bool {
-        match self.write_waiting(account, &waiting).await {
+    async fn write_one(&self, account: AccountId, taken: Taken) -> bool {
+        match self.write_taken(&account, &taken).await {
             Ok(()) => true,
             Err(IdentityError::Store(StoreError::NoSuchAccount)) => false,
+            Err(IdentityError::Store(fault)) => {
+                tracing::warn!(%fault, "activity not written, refusals left out, the rest waits");
+                self.inner
+                    .trail
+                    .put_back(Whose::Account(account), taken.own);
+                false
+            }
             Err(fault) => {
-                let entries = waiting.entries.len();
-                tracing::warn!(%fault, entries, "activity not written, entries left out");
+                tracing::warn!(%fault, "activity cannot be written, entries left out");
                 false
             }
         }
     }
 
-    async fn write_waiting(&self, account: &AccountId, waiting: &Waiting) -> Result<()> {
+    async fn write_taken(&self, account: &AccountId, taken: &Taken) -> Result<()> {
         let handle = self.inner.store.account(account);
-        let head_key = Kind::ActivityHead.all();
-        // Read first, so that the update asks for a few rows and not for a thousand. Should somebody else write in between,
+        // Read first, so that the update asks for a few rows and not for thousands. Should somebody else write in between,
         // repetitions are listed twice; nothing is lost.
-        let head: Head = match handle.get(&head_key).await? {
+        let head: rings::Head = match handle.get(&Kind::ActivityHead.all()).await? {
             Some(row) => rows::decode(&row)?,
-            None => Head::default(),
+            None => rings::Head::default(),
         };
-        let now = waiting.entries.iter().map(|entry| entry.at).max();
-        let now = now.unwrap_or(head.swept);
-        let sweep = now.saturating_sub(head.swept) >= DAY_MS;
-        let mut wanted = vec![head_key];
-        if sweep {
-            wanted.extend([Kind::Activity.all(), Kind::Use.all()]);
-        } else {
-            let back = u64::from(LOOKED_BACK).min(head.next);
-            wanted.extend((head.next - back..head.next).map(slot));
-        }
+        let sweep = rings::sweep_due(&head, taken);
+        let wanted = match sweep {
+            Some(_) => vec![
+                Kind::ActivityHead.all(),
+                Kind::Activity.all(),
+                Kind::Use.all(),
+            ],
+            None => rings::wanted(&head, taken),
+        };
         let wanted: Vec<&[u8]> = wanted.iter().map(Vec::as_slice).collect();
-        let (entries, uses) = (waiting.entries.clone(), waiting.uses.clone());
+        let taken = taken.clone();
         let write = move |rows: &mut Rows| {
-            if sweep {
+            if let Some(now) = sweep {
                 sweep_old(rows, now);
             }
-            write_entries(rows, &entries, sweep.then_some(now))?;
-            for (id, used) in &uses {
+            rings::write(rows, &taken, sweep)?;
+            for (id, used) in &taken.own.uses {
                 rows::write(rows, &Kind::Use.key(id), used)?;
             }
             Ok::<_, IdentityError>(())
@@ -523,23 +592,20 @@ impl Identity {
         now: Millis,
     ) -> Result<Vec<Activity>> {
         let handle = self.inner.store.account(account);
-        let rows = handle
-            .scan(&Kind::Activity.all(), usize::from(ACTIVITY_MAX))
-            .await?;
+        let rows = handle.scan(&Kind::Activity.all(), ACTIVITY_MAX).await?;
         // An entry that cannot be read is left out: the others are worth more than a complaint.
-        let mut waiting = Waiting::default();
-        for entry in rows.iter().filter_map(|(_, row)| rows::decode(row).ok()) {
-            waiting.entries.push(entry);
-        }
-        waiting.entries.sort_by_key(|entry: &Activity| entry.at);
-        self.with_waiting(names, |found| {
-            for entry in &found.entries {
-                if !waiting.entries.iter_mut().rev().any(|old| old.takes(entry)) {
-                    waiting.entries.push(entry.clone());
-                }
+        let mut found: Vec<Row> = rows
+            .iter()
+            .filter_map(|(_, row)| rows::decode(row).ok())
+            .collect();
+        found.sort_by_key(|row| row.entry.at);
+        self.inner.trail.look(names, |own, strangers| {
+            let own = own.into_iter().flat_map(Own::entries);
+            for row in own.chain(strangers.into_iter().flatten()) {
+                rings::add(&mut found, row.clone());
             }
         });
-        let mut entries = waiting.entries;
+        let mut entries: Vec<Activity> = found.into_iter().map(|row| row.entry).collect();
         entries.retain(|entry| entry.at > now.saturating_sub(ACTIVITY_MS));
         entries.reverse(); // of one moment, the later one first
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
@@ -560,18 +626,10 @@ impl Identity {
         let address = handle.address().await?;
         let user = Whose::User(cut(&address.to_ascii_lowercase()));
         let names = [Whose::Account(account.clone()), user];
-        self.with_waiting(&names, |found| uses.extend(found.uses.clone()));
+        self.inner.trail.look(&names, |own, _| {
+            uses.extend(own.into_iter().flat_map(|own| own.uses.clone()));
+        });
         Ok(LastUses(uses))
-    }
-
-    /// Shows `look` what waits for an account, under its id and its address.
-    fn with_waiting(&self, names: &[Whose], mut look: impl FnMut(&Waiting)) {
-        let waiting = self.inner.trail.waiting();
-        for whose in names {
-            if let Some(found) = waiting.get(whose) {
-                look(found);
-            }
-        }
     }
 }
 
@@ -581,37 +639,6 @@ fn bytes(bytes: &impl AsRef<[u8]>) -> &[u8] {
 
 fn count(done: Option<Result<bool, tokio::task::JoinError>>) -> usize {
     usize::from(matches!(done, Some(Ok(true))))
-}
-
-fn slot(number: u64) -> Vec<u8> {
-    // Below ACTIVITY_MAX, so it fits.
-    let slot = (number % u64::from(ACTIVITY_MAX)) as u16;
-    Kind::Activity.key(slot.to_be_bytes())
-}
-
-fn write_entries(rows: &mut Rows, entries: &[Activity], swept: Option<Millis>) -> Result<()> {
-    let head_key = Kind::ActivityHead.all();
-    let mut head: Head = rows::read(rows, &head_key)?.unwrap_or_default();
-    head.swept = swept.unwrap_or(head.swept);
-    let back = u64::from(LOOKED_BACK).min(head.next);
-    let mut newest: Vec<(Vec<u8>, Activity)> = (head.next - back..head.next)
-        .map(slot)
-        .filter_map(|key| Some((key.clone(), rows::read(rows, &key).ok()??)))
-        .collect();
-    for entry in entries {
-        let again = newest.iter_mut().rev().find_map(|(key, old)| {
-            let again = old.takes(entry);
-            again.then(|| (key.clone(), old.clone()))
-        });
-        let (key, entry) = again.unwrap_or_else(|| {
-            let key = slot(head.next);
-            head.next += 1;
-            newest.push((key.clone(), entry.clone()));
-            (key, entry.clone())
-        });
-        rows::write(rows, &key, &entry)?;
-    }
-    rows::write(rows, &head_key, &head)
 }
 
 fn sweep_old(rows: &mut Rows, now: Millis) {

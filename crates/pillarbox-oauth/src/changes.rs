@@ -1,15 +1,12 @@
 //! The trail of the server: what administrators and their programs changed that is no single person's affair, such as which
-//! programs there are. Kept as a person's trail is ([`crate::Activity`]), in an account of the system.
+//! programs there are. Kept as a person's trail is ([`crate::Activity`]), in an account of the system. What strangers' programs do to
+//! themselves, where they may register themselves, pushes nothing out of it.
 
 use crate::{Act, Activity, Identity, Result};
 use pillarbox_store::mail::{AccountId, Millis};
 
 /// The system account of the trail.
 const ACCOUNT: &str = "oauth/changes";
-
-pub(crate) fn is_server(account: &AccountId) -> bool {
-    &*account.0 == ACCOUNT
-}
 
 impl Identity {
     /// Records a change of the server itself. Never waits.

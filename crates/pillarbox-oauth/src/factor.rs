@@ -28,6 +28,8 @@ const RECOVERY_CODES: usize = 10;
 const RECOVERY_LETTERS: usize = 10;
 /// Longest text looked at as a code, in bytes.
 const CODE_BYTES_MAX: usize = 64;
+/// How the trail calls what follows a password begins with this.
+pub(crate) const SECOND_STEP: &str = "two steps";
 /// Said to somebody who is signed in.
 const WRONG: IdentityError =
     IdentityError::BadPassword("this code is not right, or was used already");

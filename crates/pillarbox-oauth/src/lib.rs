@@ -59,7 +59,10 @@ mod whose;
 mod words;
 mod work;
 
-pub use activity::{ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, Deed, LastUse, LastUses};
+pub use activity::{
+    ACTIVITY_MAX, ACTIVITY_MS, Act, Activity, CHANGES_MAX, Deed, LastUse, LastUses, OTHERS_MAX,
+    REFUSALS_FOLDED, REFUSALS_LISTED, REFUSALS_MAX, SIGN_INS_MAX, Sort,
+};
 pub use administrators::NotAdministrator;
 pub use assertion::{KeyAlgorithm, VerifyKey};
 pub use certificate::ClientCertificate;

@@ -447,7 +447,7 @@ impl Identity {
             None => Ok(()),
             Some(wait) => {
                 let cause = format!(
-                    "too many failures; the next attempt counts in {} s",
+                    "{PAUSED}; the next attempt counts in {} s",
                     wait / 1000 + 1
                 );
                 Err(Refusal::new(RefusalKind::TooManyAttempts, cause))
@@ -470,6 +470,9 @@ impl Identity {
         }
     }
 }
+
+/// Why an attempt in a pause is refused; how long it still lasts follows, which is for the log.
+pub(crate) const PAUSED: &str = "too many failures";
 
 /// Where an app password is kept. Whoever reads the keys learns half of a keyed hash, which opens nothing.
 fn app_key(hash: &[u8; 32]) -> Vec<u8> {

@@ -61,8 +61,10 @@ pub enum Service {
     /// IMAP.
     Imap,
     /// POP3.
+    #[serde(rename = "pop", alias = "pop3")]
     Pop3,
     /// Message submission.
+    #[serde(rename = "smtp", alias = "submission")]
     Submission,
     /// The web pages.
     Web,

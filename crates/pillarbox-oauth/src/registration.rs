@@ -104,7 +104,7 @@ impl Identity {
         }
         let act = Act::new(Deed::AppRegistered, now).app(row.name.as_str());
         let by = &row.registered_by;
-        self.record_change(act.detail(format!("as {id}, by {by}")));
+        self.record_change(act.detail(format!("as {id}, by {by}")).unasked());
         let mut told = self.told(&id, &row, &token);
         if let Some(secret) = secret {
             told["client_secret"] = json!(secret.expose());
@@ -178,7 +178,7 @@ impl Identity {
         }
         let row = self.own_row(id, token).await?;
         let act = Act::new(Deed::AppChanged, now).app(row.name.as_str());
-        self.record_change(act.detail(format!("before: {}", before.name)));
+        self.record_change(act.detail(format!("before: {}", before.name)).unasked());
         Ok(self.told(id, &row, &Secret::new(token)))
     }
 
@@ -228,7 +228,7 @@ impl Identity {
         let names = self.client_rows().update(&[&prefix], forget).await?;
         for name in &names {
             let act = Act::new(Deed::AppRemoved, now).app(name.as_str());
-            self.record_change(act.detail("nobody used it for 30 days"));
+            self.record_change(act.detail("nobody used it for 30 days").unasked());
         }
         Ok(names)
     }

@@ -1,25 +1,93 @@
-//! What happened in an account, in words.
+//! What happened in an account, in words; in pages, and by its sort.
 
 use crate::frame::Frame;
 use crate::pages::{failed, show};
 use crate::signed::Signed;
 use crate::when::When;
-use crate::{App, Site};
+use crate::{App, Site, form};
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Activity, Deed, Service};
+use pillarbox_oauth::{
+    Activity, CHANGES_MAX, Deed, OTHERS_MAX, REFUSALS_LISTED, SIGN_INS_MAX, Service, Sort,
+};
 
-/// Entries on the page; older ones are not worth a second page.
-const SHOWN: usize = 300;
+/// Entries on one page.
+const SHOWN: usize = 100;
 
 #[derive(Template)]
 #[template(path = "account/activity.html")]
 struct Page<'a> {
     site: &'a Site,
     frame: Frame<'a>,
-    entries: Vec<Entry>,
+    trail: Trail,
+    sign_ins_max: u16,
+    changes_max: u16,
+    refusals_listed: u16,
+}
+
+/// One page of a trail.
+pub(crate) struct Trail {
+    pub entries: Vec<Entry>,
+    /// What can be chosen to be seen: a label, its address, whether it is seen now. Empty if nothing can.
+    pub choices: Vec<(&'static str, String, bool)>,
+    pub newer: Option<String>,
+    pub older: Option<String>,
+    /// "101 to 200 of 640"; nothing if all fits.
+    pub range: Option<String>,
+}
+
+impl Trail {
+    /// The page and the sort that a query asks for.
+    pub(crate) fn new(
+        found: &[Activity],
+        asked: &form::Pairs,
+        (path, kept): (&str, &[(String, String)]),
+        (shown, choice): (usize, bool),
+        now: i64,
+    ) -> Self {
+        let sort = Sort::named(form::get(asked, "show")).filter(|_| choice);
+        let chosen = found
+            .iter()
+            .filter(|one| sort.is_none_or(|sort| one.deed.sort() == sort));
+        let chosen: Vec<&Activity> = chosen.collect();
+        let pages = chosen.len().div_ceil(shown).max(1);
+        let number: usize = form::get(asked, "page").parse().unwrap_or(1);
+        let number = number.clamp(1, pages);
+        let address = |sort: Option<Sort>, number: usize| {
+            let mut pairs = kept.to_vec();
+            pairs.extend(sort.map(|sort| ("show".to_owned(), sort.name().to_owned())));
+            if number > 1 {
+                pairs.push(("page".to_owned(), number.to_string()));
+            }
+            match pairs.is_empty() {
+                true => path.to_owned(),
+                false => format!("{path}?{}", form::print(&pairs)),
+            }
+        };
+        let labels = [
+            ("Everything", None),
+            ("Sign-ins", Some(Sort::SignIn)),
+            ("Refused", Some(Sort::Refusal)),
+            ("Changes", Some(Sort::Change)),
+        ];
+        let choices = labels.iter().filter(|_| choice);
+        let begin = (number - 1) * shown;
+        let end = chosen.len().min(begin + shown);
+        Self {
+            entries: chosen[begin..end]
+                .iter()
+                .map(|one| entry(one, now))
+                .collect(),
+            choices: choices
+                .map(|(label, one)| (*label, address(*one, 1), *one == sort))
+                .collect(),
+            newer: (number > 1).then(|| address(sort, number - 1)),
+            older: (number < pages).then(|| address(sort, number + 1)),
+            range: (pages > 1).then(|| format!("{} to {end} of {}", begin + 1, chosen.len())),
+        }
+    }
 }
 
 /// One entry as shown.
@@ -34,16 +102,24 @@ pub(crate) struct Entry {
     pub at: When,
 }
 
-pub(crate) async fn page(State(app): State<App>, signed: Signed) -> Response {
-    let now = app.now();
-    let found = signed.identity.activity(signed.account(), SHOWN, now);
+pub(crate) async fn page(
+    State(app): State<App>,
+    signed: Signed,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let asked = form::read(query.unwrap_or_default().as_bytes());
+    let (now, path) = (app.now(), "/account/activity");
+    let found = signed.identity.activity(signed.account(), usize::MAX, now);
     match found.await {
         Ok(found) => show(
             StatusCode::OK,
             &Page {
                 site: &app.site,
-                frame: Frame::account(&signed, "/account/activity"),
-                entries: entries(&found, now),
+                frame: Frame::account(&signed, path),
+                trail: Trail::new(&found, &asked, (path, &[]), (SHOWN, true), now),
+                sign_ins_max: SIGN_INS_MAX,
+                changes_max: CHANGES_MAX,
+                refusals_listed: REFUSALS_LISTED,
             },
         ),
         Err(fault) => failed(&app, &fault),
@@ -112,6 +188,9 @@ fn entry(activity: &Activity, now: i64) -> Entry {
     };
     let rest = match (activity.deed, detail) {
         (Deed::Refused | Deed::AppRefused, Some(cause)) => Some(format!("Reason: {cause}")),
+        (Deed::Refused | Deed::AppRefused, None) if activity.others.is_some() => {
+            Some("For several reasons".into())
+        }
         (Deed::AppDelegated, Some(scopes)) => Some(format!("Scopes: {scopes}")),
         (Deed::Granted | Deed::Denied, Some(scope)) => Some(super::scope_words(scope).join(", ")),
         (_, detail) => detail.map(str::to_owned),
@@ -120,6 +199,7 @@ fn entry(activity: &Activity, now: i64) -> Entry {
     if let Some(peer) = activity.peer {
         around.push(format!("from {peer}"));
     }
+    around.extend(activity.others.and_then(from_others));
     if let Some(method) = &activity.method {
         around.push(format!("with {method}"));
     }
@@ -133,5 +213,15 @@ fn entry(activity: &Activity, now: i64) -> Entry {
         rest,
         around: around.iter().map(|one| format!(" · {one}")).collect(),
         at: When::new(activity.at, now),
+    }
+}
+
+/// Where refusals came from that are not listed each by itself.
+fn from_others(others: u16) -> Option<String> {
+    match others {
+        0 => None,
+        1 => Some("from 1 other address".into()),
+        OTHERS_MAX.. => Some(format!("from {others} or more other addresses")),
+        _ => Some(format!("from {others} other addresses")),
     }
 }

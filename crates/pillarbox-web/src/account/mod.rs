@@ -11,7 +11,7 @@ mod setup;
 mod sign_in;
 mod thunderbird;
 
-pub(crate) use activity::{Entry, entries};
+pub(crate) use activity::{Entry, Trail, entries};
 pub(crate) use apps::scope_words;
 pub(crate) use sessions::{Live, live};
 

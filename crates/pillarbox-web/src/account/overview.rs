@@ -10,14 +10,12 @@ use askama::Template;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use pillarbox_oauth::{Activity, Deed, IdentityError};
+use pillarbox_oauth::{Activity, Deed, IdentityError, OTHERS_MAX};
 use std::collections::BTreeSet;
 
 /// Sign-ins on the page.
 const SIGN_INS: usize = 5;
-/// Entries looked through for them and for refusals.
-const LOOKED_AT: usize = 300;
-/// Refusals this old need no attention any more, in milliseconds: a day.
+/// Refusals this old need no attention any more, in milliseconds: a day. An entry may have begun a day before.
 const RECENT_MS: i64 = 24 * 3600 * 1000;
 /// So full, in percent, an account needs attention.
 const NEARLY_FULL: u64 = 90;
@@ -64,7 +62,7 @@ async fn read<'a>(
     let handle = app.web.store.account(account);
     let (octets, messages) = handle.usage().await?;
     let quota = handle.settings().await?.quota;
-    let found = signed.identity.activity(account, LOOKED_AT, now).await?;
+    let found = signed.identity.activity(account, usize::MAX, now).await?;
     let grants = signed.identity.grants(account).await?;
     let app_passwords = signed.identity.list_app_passwords(account).await?;
     let sessions = super::live(app, |session| session.account == *account);
@@ -106,20 +104,25 @@ fn refusals(found: &[Activity], now: i64) -> Vec<Attention> {
     if times == 0 {
         return Vec::new();
     }
-    let peers: BTreeSet<_> = recent().filter_map(|one| one.peer).collect();
-    let from = match peers.len() {
-        0 => String::new(),
-        1 => peers
-            .first()
-            .map(|peer| format!(" from {peer}"))
-            .unwrap_or_default(),
-        many => format!(" from {many} addresses"),
+    let listed: BTreeSet<_> = recent().filter_map(|one| one.peer).collect();
+    let others = recent().filter_map(|one| one.others);
+    let peers = listed.len() + others.clone().map(usize::from).sum::<usize>();
+    let more = if others.max() == Some(OTHERS_MAX) {
+        " or more"
+    } else {
+        ""
+    };
+    let from = match (peers, listed.first()) {
+        (0, _) => String::new(),
+        (1, Some(peer)) => format!(" from {peer}"),
+        (1, None) => " from 1 address".into(),
+        _ => format!(" from {peers}{more} addresses"),
     };
     let attempts = many(usize::try_from(times).unwrap_or(usize::MAX), "sign-in");
     let were = if times == 1 { "was" } else { "were" };
     vec![Attention {
         text: format!(
-            "{attempts} {were} refused in the last 24 hours{from}. If that was not you or your programs, nothing is lost, but a good password matters."
+            "{attempts} {were} refused in the last two days{from}. If that was not you or your programs, nothing is lost, but a good password matters."
         ),
         link: "/account/activity",
         name: "See why",

@@ -1,6 +1,6 @@
 //! People: found, added, invited, suspended. An administrator never learns or sets a password: a link lets its owner do so.
 
-use crate::account::{Entry, entries};
+use crate::account::Trail;
 use crate::frame::Frame;
 use crate::pages::{failed, go, message, show};
 use crate::signed::{Administrator, Signed};
@@ -20,7 +20,7 @@ const SHOWN: usize = 100;
 const READ_AT_ONCE: usize = 1_000;
 /// Accounts searched at most for one page.
 const SEARCHED_MAX: usize = 100_000;
-/// Entries of a person's trail on their page.
+/// Entries of a person's trail on one page.
 const ENTRIES: usize = 20;
 
 #[derive(Template)]
@@ -62,7 +62,7 @@ struct View<'a> {
     yourself: bool,
     /// Shown this once.
     invite: Option<String>,
-    entries: Vec<Entry>,
+    trail: Trail,
 }
 
 pub(crate) async fn list(
@@ -238,7 +238,7 @@ async fn one(
         let (address, settings) = (handle.address().await?, handle.settings().await?);
         let (usage, trail) = (
             handle.usage().await?,
-            identity.activity(id, ENTRIES, now).await?,
+            identity.activity(id, usize::MAX, now).await?,
         );
         let administrator = identity.is_administrator(id).await?;
         Ok::<_, IdentityError>((address, settings, usage, trail, administrator))
@@ -248,6 +248,9 @@ async fn one(
         Err(fault) => return failed(app, &fault),
     };
     let live = crate::account::live(app, |who| who.account == *id);
+    let asked = form::read(query.clone().unwrap_or_default().as_bytes());
+    let kept = [("address".to_owned(), address.to_string())];
+    let at = ("/admin/accounts/view", &kept[..]);
     let page = View {
         site: &app.site,
         frame: Frame::admin(signed, "/admin/accounts").after(query),
@@ -260,7 +263,7 @@ async fn one(
         sessions: many(live.len(), "live session"),
         yourself: id == signed.account(),
         invite,
-        entries: entries(&trail, now),
+        trail: Trail::new(&trail, &asked, at, (ENTRIES, true), now),
     };
     show(StatusCode::OK, &page)
 }

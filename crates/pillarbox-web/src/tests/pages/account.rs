@@ -273,7 +273,7 @@ async fn the_overview_says_what_needs_attention() {
     }
     has(
         &house.browser.get("/account").await,
-        &["3 sign-ins were refused in the last 24 hours from 192.0.2.66"],
+        &["3 sign-ins were refused in the last two days from 192.0.2.66"],
     );
     has(
         &house.browser.get("/account/activity").await,
