@@ -2,14 +2,17 @@
 asserted is that guessing stops and that nobody else is stopped for long; after how many tries exactly is the rule's own test."""
 import base64
 import imaplib
+import json
 import poplib
 import re
 import smtplib
+import socket
 
 import pytest
 
 from attacks.attacker import MAIL, App, Browser
 from attacks.fixtures import RealServer
+from conftest import eventually
 
 TRIES = 60
 
@@ -182,3 +185,41 @@ def test_a_password_is_never_taken_in_clear(guarded):
         assert "auth" not in mx.esmtp_features
         code, _ = mx.docmd("AUTH", "PLAIN " + base64.b64encode(b"\0ada@example.test\0abcdefghijklmnop").decode())
         assert code >= 500
+
+
+def refused_from(server, address, person):
+    """One wrong app password, sent from one of the many addresses of loopback."""
+    link = socket.create_connection(("127.0.0.1", server.port("imap")), 10, source_address=(address, 0))
+    with server.tls().wrap_socket(link, server_hostname="localhost") as imap:
+        lines = imap.makefile("rwb")
+        lines.readline()
+        lines.write(b"a LOGIN %s abcdabcdabcdabcd\r\n" % person.address.encode())
+        lines.flush()
+        assert lines.readline().startswith(b"a NO")
+
+
+def test_a_flood_of_refusals_erases_nothing_in_the_trail(guarded):
+    """Strangers need no account to be refused: what they do pushes nothing out, hides no sign-in, and is told in few lines."""
+    person = guarded.person()
+    letters = person.app_password
+    assert imap_guess(guarded, person.address, letters)[0] == "OK"
+    flood = 300
+    for number in range(flood):
+        refused_from(guarded, f"127.0.{1 + number // 250}.{1 + number % 250}", person)
+    for _ in range(40):
+        refused_from(guarded, "127.0.9.9", person)  # in pauses, mostly
+    assert pop_guess(guarded, person.address, letters)[0] == "OK", "where somebody signed in lately, only their own mistakes count"
+
+    def trail(*only):
+        return json.loads(guarded.run("account", "activity", person.address, "--json", *only))
+
+    def refused():
+        return [one for one in trail() if one["deed"] == "refused"]
+
+    eventually(lambda: sum(one["times"] for one in refused()) == flood + 40, what="all are counted")
+    assert len(refused()) <= 12, refused()
+    others = {one["detail"]: one["others"] for one in refused() if "others" in one}
+    assert max(others.values()) > 100 and not any("counts in" in cause for cause in others), others
+    assert {one["service"] for one in trail() if one["deed"] == "signed-in"} >= {"imap", "pop"}
+    assert [one["deed"] for one in trail("--only", "changes")].count("app-password-made") == 1
+    assert trail("--only", "refused") == refused()

@@ -130,6 +130,8 @@ def test_who_does_not_get_in_is_told_why(corp):
     assert "cannot be accepted here" in words("second")
     eventually(lambda: "another person at Corp" in log(server), what="the cause in the log")
     server.run("account", "unbind", "ada@example.test")
+    told = json.loads(server.run("account", "activity", "ada@example.test", "--only", "changes", "--json"))[0]["detail"]
+    assert told.endswith("on the server’s command line"), "the trail says who did it"
     assert corp.forms().sign_in("second").url.endswith("/account")
     assert "cannot be accepted here" in words("ada")
     server.run("account", "suspend", "ada@example.test")

@@ -77,3 +77,5 @@ def test_by_command(own_server):
     again = server.run("key", "rotate", check=False)
     assert again.returncode == 0 and "announced already" in again.stderr
     assert "EdDSA" in server.run("key", "list")
+    [change] = [one for one in json.loads(server.run("log", "changes", "--json")) if one["deed"] == "keys-replaced"]
+    assert change["detail"].endswith("on the server’s command line"), "the trail says who did it"

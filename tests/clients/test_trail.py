@@ -1,5 +1,7 @@
 """The trail of a person says what programs were allowed, on whatever way, what they were not, and when it ended."""
 import json
+import poplib
+import smtplib
 import time
 
 from joserfc import jwt
@@ -108,3 +110,20 @@ def test_what_an_administrator_does(server, person):
     done = [one["deed"] for one in found if "on the server’s command line" in (one.get("detail") or "")]
     wanted = ["resumed", "suspended", "grant-ended", "app-password-ended", "app-password-made", "invited", "password-changed"]
     assert [deed for deed in done if deed in wanted][:7] == wanted, found
+
+
+def test_a_service_has_one_name(server, person):
+    """The trail calls it what sessions, the log and limits of app passwords call it."""
+    pop = poplib.POP3_SSL("localhost", server.port("pop"), context=server.tls())
+    pop.user(person.address)
+    pop.pass_(person.app_password)
+    smtp = smtplib.SMTP_SSL("localhost", server.port("smtps"), context=server.tls())
+    smtp.login(person.address, person.app_password)
+    box = person.imap()
+    sessions = json.loads(server.run("session", "list", "--json"))
+    live = {one["protocol"] for one in sessions if one.get("address") == person.address}
+    pop.quit()
+    smtp.quit()
+    box.logout()
+    found = json.loads(server.run("account", "activity", person.address, "--json"))
+    assert {one["service"] for one in found if one["deed"] == "signed-in"} == live == {"imap", "pop", "smtp"}

@@ -196,6 +196,9 @@ pub enum AccountVerb {
     Activity {
         /// Whose
         address: String,
+        /// Only one sort
+        #[arg(long, value_parser = ["changes", "sign-ins", "refused"])]
+        only: Option<String>,
         /// For programs
         #[arg(long)]
         json: bool,

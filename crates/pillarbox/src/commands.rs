@@ -17,9 +17,6 @@ use std::path::Path;
 /// Longest password or token read from standard input.
 const SECRET_OCTETS_MAX: u64 = 64 * 1_024;
 
-/// Entries of an audit trail shown: all that are kept.
-const ACTIVITY_SHOWN: usize = 1_000;
-
 /// Where the server is to be found.
 pub struct Where<'a> {
     /// Named on the command line or by its variable.
@@ -56,7 +53,7 @@ pub fn run(command: Command, server: &Where<'_>) -> Result<(), Failure> {
             store_report(&server.ask(&Request::StoreCheck)?, json)
         }
         Command::Log(LogVerb::Follow) => log_follow(server),
-        Command::Log(LogVerb::Changes { json }) => activity(None, json, server),
+        Command::Log(LogVerb::Changes { json }) => activity(None, None, json, server),
         Command::Health { json } => health(json, server),
         Command::Log(LogVerb::Why(why)) | Command::Why(why) => self::why(why, server),
         Command::Clock(verb) => clock(&verb, server),
@@ -117,7 +114,11 @@ fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
             ))?;
             say(text_of(&made, "link"))
         }
-        AccountVerb::Activity { address, json } => activity(Some(address), json, server),
+        AccountVerb::Activity {
+            address,
+            only,
+            json,
+        } => activity(Some(address), only, json, server),
         AccountVerb::Admin { address, switch } => {
             let administrator = switch == "on";
             server.ask(&Request::AccountAdmin {
@@ -440,13 +441,24 @@ pub fn store_report(report: &Value, json: bool) -> Result<(), Failure> {
     }
 }
 
-fn activity(address: Option<String>, json: bool, server: &Where<'_>) -> Result<(), Failure> {
-    let limit = ACTIVITY_SHOWN;
-    let all = server.ask(&Request::Activity { address, limit })?;
+fn activity(
+    address: Option<String>,
+    only: Option<String>,
+    json: bool,
+    server: &Where<'_>,
+) -> Result<(), Failure> {
+    let limit = pillarbox_oauth::ACTIVITY_MAX;
+    let all = server.ask(&Request::Activity {
+        address,
+        limit,
+        only,
+    })?;
     show(
         &all,
         json,
-        &["at", "deed", "service", "app", "peer", "times", "detail"],
+        &[
+            "at", "deed", "service", "app", "peer", "others", "times", "detail",
+        ],
     )
 }
 

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::house::House;
 use crate::journal::Level;
 use clap::Subcommand;
-use pillarbox_oauth::{IdentityError, KeyChange, KeyState, Rotate, ServerKey};
+use pillarbox_oauth::{Identity, IdentityError, KeyChange, KeyState, Rotate, ServerKey};
 use pillarbox_protocols::sessions::Which;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -82,8 +82,8 @@ pub fn run(verb: KeyVerb, server: &Where<'_>) -> Result<(), Failure> {
     }
 }
 
-/// The server's side.
-pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
+/// The server's side, for who asks.
+pub async fn answer(ask: Ask, house: &House, actor: &Identity) -> Result<Value, Failure> {
     let now = house.clock.wall();
     match ask {
         Ask::List => {
@@ -96,7 +96,7 @@ pub async fn answer(ask: Ask, house: &House) -> Result<Value, Failure> {
                 true => Rotate::AtOnce,
                 false => Rotate::Announced,
             };
-            let changes = house.identity.rotate_keys(rotate, now).await;
+            let changes = actor.rotate_keys(rotate, now).await;
             let changes = changes.map_err(|error| refused(&error))?;
             Ok(note(house, &changes).into())
         }

@@ -7,7 +7,7 @@ use pillarbox_protocols::sessions::Protocol;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often trails are written: one commit an account, however much happened meanwhile.
+/// How often trails are written: one commit an account, however much happened meanwhile. Earlier if much has come together.
 const WRITE_EVERY: Duration = Duration::from_secs(3);
 
 /// Records what concerns a person. Never waits.
@@ -55,7 +55,10 @@ pub fn feed(identity: &Identity, event: &Event) {
 /// Writes for ever.
 pub async fn keep(house: Arc<House>) {
     loop {
-        tokio::time::sleep(WRITE_EVERY).await;
+        tokio::select! {
+            () = tokio::time::sleep(WRITE_EVERY) => {}
+            () = house.identity.much_activity() => {}
+        }
         house.identity.write_activity().await;
     }
 }

@@ -22,8 +22,8 @@ struct Page<'a> {
     site: &'a Site,
     frame: Frame<'a>,
     trail: Trail,
-    sign_ins_max: u16,
-    changes_max: u16,
+    sign_ins_max: String,
+    changes_max: String,
     refusals_listed: u16,
 }
 
@@ -117,8 +117,8 @@ pub(crate) async fn page(
                 site: &app.site,
                 frame: Frame::account(&signed, path),
                 trail: Trail::new(&found, &asked, (path, &[]), (SHOWN, true), now),
-                sign_ins_max: SIGN_INS_MAX,
-                changes_max: CHANGES_MAX,
+                sign_ins_max: thousands(SIGN_INS_MAX),
+                changes_max: thousands(CHANGES_MAX),
                 refusals_listed: REFUSALS_LISTED,
             },
         ),
@@ -143,6 +143,10 @@ fn entry(activity: &Activity, now: i64) -> Entry {
     let (kind, title) = match activity.deed {
         Deed::SignedIn if activity.app.is_some() => ("good", format!("{app} signed in{place}")),
         Deed::SignedIn => ("good", format!("Signed in{place}")),
+        Deed::Refused if activity.others.is_some() => ("bad", "More sign-ins refused".into()),
+        Deed::AppRefused if activity.others.is_some() => {
+            ("bad", "More requests of programs refused".into())
+        }
         Deed::Refused => ("bad", format!("Sign-in refused{place}")),
         Deed::AppRefused => ("bad", format!("{app} was refused")),
         Deed::Granted if activity.method.is_some() => (
@@ -223,5 +227,13 @@ fn from_others(others: u16) -> Option<String> {
         1 => Some("from 1 other address".into()),
         OTHERS_MAX.. => Some(format!("from {others} or more other addresses")),
         _ => Some(format!("from {others} other addresses")),
+    }
+}
+
+/// A number as people read it: 1,000.
+fn thousands(number: u16) -> String {
+    match number {
+        1_000.. => format!("{},{:03}", number / 1_000, number % 1_000),
+        _ => number.to_string(),
     }
 }

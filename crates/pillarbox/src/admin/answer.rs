@@ -7,7 +7,7 @@ use crate::faults::{Asked, Faults};
 use crate::house::House;
 use crate::pages::Pages;
 use crate::{journal, suggest};
-use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service};
+use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service, Sort};
 use pillarbox_protocols::sessions::{Session, Which};
 use pillarbox_store::mail::{AccountId, StoreError};
 use pillarbox_web::{Checked, Condition, DnsRecord, DomainRow, Ended};
@@ -168,13 +168,22 @@ pub async fn perform(
             set.map(|()| Value::Null).map_err(|error| identity(&error))
         }
         Request::AccountList => account_list(house).await,
-        Request::Activity { address, limit } => match address {
-            Some(address) => {
-                let id = account(house, &address).await?;
-                activity(actor.activity(&id, limit, house.clock.wall()).await)
-            }
-            None => activity(actor.changes(limit, house.clock.wall()).await),
-        },
+        Request::Activity {
+            address,
+            limit,
+            only,
+        } => {
+            let (only, now) = (sort(only.as_deref())?, house.clock.wall());
+            let found = match address {
+                Some(address) => {
+                    let id = account(house, &address).await?;
+                    actor.activity(&id, usize::MAX, now).await
+                }
+                None => actor.changes(usize::MAX, now).await,
+            };
+            let found = found.map_err(|error| identity(&error))?;
+            Ok(activity(&found, only, limit))
+        }
         Request::Health => Ok(health(house).await),
         Request::AccountShow { address } => account_show(house, &address).await,
         Request::AccountPassword { address, password } => {
@@ -207,7 +216,7 @@ pub async fn perform(
         Request::AccountUnbind { address } => {
             let id = account(house, &address).await?;
             let now = house.clock.wall();
-            let count = house.identity.unbind_external(&id, now).await;
+            let count = actor.unbind_external(&id, now).await;
             let count = count.map_err(|error| identity(&error))?;
             Ok(json!({"providers": count}))
         }
@@ -274,7 +283,7 @@ pub async fn perform(
                 .map_err(|error| identity(&error))
         }
         Request::App { ask } => crate::apps::answer(ask, house, actor).await,
-        Request::Key { ask } => crate::keys::answer(ask, house).await,
+        Request::Key { ask } => crate::keys::answer(ask, house, actor).await,
         Request::Label { address, ask } => {
             let id = account(house, &address).await?;
             let (account, now) = (house.store.account(&id), house.clock.wall());
@@ -491,9 +500,20 @@ async fn account_invite(house: &House, actor: &Identity, address: &str) -> Resul
     Ok(json!({"link": link, "until": rfc3339(now + pillarbox_oauth::INVITE_MS)}))
 }
 
-fn activity(found: Result<Vec<Activity>, IdentityError>) -> Result<Value, Failure> {
-    let found = found.map_err(|error| identity(&error))?;
-    Ok(found.iter().map(activity_json).collect())
+fn sort(only: Option<&str>) -> Result<Option<Sort>, Failure> {
+    let Some(name) = only else {
+        return Ok(None);
+    };
+    let names = Sort::ALL.map(Sort::name).join(", ");
+    let unknown = || Failure::could_not(format!("only is one of {names}"));
+    Sort::named(name).map(Some).ok_or_else(unknown)
+}
+
+fn activity(found: &[Activity], only: Option<Sort>, limit: usize) -> Value {
+    let found = found
+        .iter()
+        .filter(|one| only.is_none_or(|only| one.deed.sort() == only));
+    found.take(limit).map(activity_json).collect()
 }
 
 fn activity_json(entry: &Activity) -> Value {

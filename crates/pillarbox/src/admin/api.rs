@@ -443,15 +443,25 @@ struct Newest {
     limit: Option<usize>,
 }
 
+/// How much of a trail.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Trail {
+    limit: Option<usize>,
+    /// Only this sort.
+    only: Option<String>,
+}
+
 async fn activity(
     State(house): Here,
     Extension(who): Who,
     Path(address): Path<String>,
-    Asked(newest): Asked<Newest>,
+    Asked(trail): Asked<Trail>,
 ) -> Answer {
     let request = Ask::Activity {
         address: Some(address),
-        limit: limit(newest.limit),
+        limit: limit(trail.limit),
+        only: trail.only,
     };
     ask(&house, &who, request).await
 }
@@ -460,6 +470,7 @@ async fn changes(State(house): Here, Extension(who): Who, Asked(newest): Asked<N
     let request = Ask::Activity {
         address: None,
         limit: limit(newest.limit),
+        only: None,
     };
     ask(&house, &who, request).await
 }

@@ -143,6 +143,9 @@ pub enum Request {
         address: Option<String>,
         /// At most so many.
         limit: usize,
+        /// Only this sort, by its name.
+        #[serde(default)]
+        only: Option<String>,
     },
     /// How the server does.
     Health,

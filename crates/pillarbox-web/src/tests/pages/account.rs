@@ -251,6 +251,67 @@ async fn sessions_are_listed_and_ended_but_only_ones_own() {
 }
 
 #[tokio::test]
+async fn the_trail_goes_on_on_a_second_page_and_shows_one_sort() {
+    let mut house = House::signed_in().await;
+    let identity = house.browser.identity.clone();
+    for number in 0..250_u8 {
+        let name = format!("phone {number}");
+        let made = Act::new(Deed::AppPasswordMade, NOW - 1_000 * i64::from(number)).app(name);
+        identity.record(&house.ada, made);
+        let peer = Some(IpAddr::from([192, 0, 2, number]));
+        let act = Act::new(Deed::Refused, NOW).from(peer).detail("not it");
+        identity.record(&house.ada, act);
+    }
+    identity.write_activity().await;
+    let page = house.browser.get("/account/activity").await;
+    let count = |page: &str| page.matches("<time").count();
+    assert_eq!(count(&page.body), 100);
+    has(
+        &page,
+        &[
+            "More sign-ins refused",
+            "from 242 other addresses",
+            "242 times since",
+            "1 to 100 of",
+            "/account/activity?page=2",
+            "1,000 sign-ins and 1,000 changes",
+        ],
+    );
+    assert!(!page.body.contains("Newer"));
+    let path = "/account/activity?show=changes&page=3";
+    let page = house.browser.get(path).await;
+    // With the two by which the account came to be.
+    assert_eq!(count(&page.body), 52);
+    has(
+        &page,
+        &["phone 249", "show=changes&#38;page=2", "201 to 252"],
+    );
+    assert!(!page.body.contains("Older") && !page.body.contains("not it"));
+    let page = house.browser.get("/account/activity?show=refused").await;
+    assert_eq!(count(&page.body), 9);
+    for odd in [
+        "?page=0",
+        "?page=99999999999999999999999",
+        "?page=-1",
+        "?show=%3Cb%3E",
+    ] {
+        let page = house.browser.get(&format!("/account/activity{odd}")).await;
+        assert_eq!(count(&page.body), 100, "{odd}");
+    }
+    let far = house.browser.get("/account/activity?page=99").await;
+    has(&far, &["201 to 262 of 262"]);
+    identity
+        .set_administrator(&house.ada, true, NOW)
+        .await
+        .unwrap();
+    let view = format!("/admin/accounts/view?address={ADA}&show=refused");
+    let page = house.browser.get(&view).await;
+    assert_eq!(count(&page.body), 9);
+    let page = house.browser.get(&view.replace("refused", "changes")).await;
+    has(&page, &["1 to 20 of 253", "show=changes&#38;page=2"]);
+}
+
+#[tokio::test]
 async fn the_overview_says_what_needs_attention() {
     let mut house = House::signed_in().await;
     let page = house.browser.get("/account").await;
