@@ -72,8 +72,8 @@ class Person:
 class Server:
     """A running `pillarbox dev`."""
 
-    def __init__(self, folder, *options, env=None):
-        self.folder, self.options = folder, options
+    def __init__(self, folder, *options, env=None, ports=("--ports", "auto")):
+        self.folder, self.options = folder, (*ports, *options)
         self.extra = env or {}
         self.ca_home = folder / "home"
         self.ca_home.mkdir(exist_ok=True)
@@ -85,7 +85,7 @@ class Server:
         base = {k: v for k, v in os.environ.items() if not k.startswith("PILLARBOX_")}
         base |= {"HOME": str(self.ca_home), "XDG_DATA_HOME": str(self.ca_home / "share"), **self.extra}
         self.process = subprocess.Popen(
-            [PROGRAM, "dev", "--ports", "auto", "--json", *self.options],
+            [PROGRAM, "dev", "--json", *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=base, text=True)
         line = self.process.stdout.readline()
         if not line:

@@ -10,8 +10,17 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The server cannot be reached, or the connection broke.
-    #[error("connection: {0}")]
+    /// Nobody answers there.
+    #[error("cannot connect to {address}: {}", in_words(cause))]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
     /// No TLS with this server: its certificate is not trusted, or nothing is shared. Nothing was sent.
     #[error("TLS: {0}")]
@@ -111,7 +120,31 @@ impl std::fmt::Display for Refusal {
     }
 }
 
+/// Without the number that only its platform knows.
+fn in_words(cause: &io::Error) -> String {
+    let text = cause.to_string();
+    let number = cause
+        .raw_os_error()
+        .map(|number| format!(" (os error {number})"));
+    match number.and_then(|number| text.strip_suffix(&number).map(str::to_owned)) {
+        Some(words) => words,
+        None => text,
+    }
+}
+
 impl Error {
+    /// After a refusal there was no other token: what the caller has to know. That the consent has ended explains the
+    /// refusal; that the issuer could not be asked does not.
+    pub(crate) fn without_another(refusal: Refusal, cause: BoxError) -> Self {
+        let explains = cause
+            .downcast_ref::<crate::oauth::Error>()
+            .is_some_and(crate::oauth::Error::wants_a_sign_in);
+        match explains {
+            true => Self::Token(cause),
+            false => Self::SignIn(refusal),
+        }
+    }
+
     /// The session is of no use any more: connect again.
     #[must_use]
     pub fn ends_session(&self) -> bool {
@@ -125,7 +158,7 @@ impl Error {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Io(_) | Self::Timeout(_) | Self::Ended(_) => true,
+            Self::Connect { .. } | Self::Io(_) | Self::Timeout(_) | Self::Ended(_) => true,
             Self::SignIn(refusal) => refusal.temporary,
             Self::No { code, .. } => matches!(code, Some(Code::Unavailable | Code::InUse)),
             Self::Smtp { reply, .. } => reply.is_transient(),

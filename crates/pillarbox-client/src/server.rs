@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 /// One service of one server.
@@ -83,9 +84,17 @@ impl Server {
     /// A TLS connection on which nothing has been said: for what this library does not do.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Tls`], [`Error::Timeout`].
+    /// [`Error::Connect`], [`Error::Io`], [`Error::Tls`], [`Error::Timeout`].
     pub async fn open(&self) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>, Error> {
         self.secure(self.plain().await?).await
+    }
+
+    /// Host and port, for people.
+    fn named(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
     }
 
     /// The same with these limits.
@@ -140,7 +149,13 @@ impl Dial for Server {
     fn plain(&self) -> Opening<'_> {
         Box::pin(async {
             let connect = TcpStream::connect((self.host.as_str(), self.port));
-            let stream = within(self.limits.connect, connect).await??;
+            let late = |_| io::Error::new(io::ErrorKind::TimedOut, "nobody answers");
+            let connected = timeout(self.limits.connect, connect).await;
+            let stream = connected.map_err(late).and_then(|connected| connected);
+            let stream = stream.map_err(|cause| Error::Connect {
+                address: self.named(),
+                cause,
+            })?;
             // Commands are small and waited for.
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
@@ -152,7 +167,8 @@ impl Dial for Server {
             let name = ServerName::try_from(self.host.clone())
                 .map_err(|_| Error::Setting("the host is neither a name nor an address"))?;
             let handshake = TlsConnector::from(Arc::clone(&self.tls.0)).connect(name, stream);
-            let stream = within(self.limits.connect, handshake).await?;
+            let done = timeout(self.limits.connect, handshake).await;
+            let stream = done.map_err(|_| Error::Timeout("TLS was to begin"))?;
             Ok(Box::new(stream.map_err(tls_or_io)?) as Box<dyn Stream>)
         })
     }
@@ -164,11 +180,6 @@ impl Dial for Server {
     fn address(&self) -> (&str, u16) {
         (&self.host, self.port)
     }
-}
-
-async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Result<T, Error> {
-    let done = tokio::time::timeout(time, work).await;
-    done.map_err(|_| Error::Timeout("connecting"))
 }
 
 /// A certificate that is not trusted stays untrusted, however often one tries; a broken connection does not.

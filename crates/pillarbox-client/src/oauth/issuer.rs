@@ -7,12 +7,15 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
+use tokio::time::timeout;
 use url::Url;
 
 /// Life of a token whose issuer does not say: RFC 6749 §5.1 only recommends `expires_in`.
 const LIFE_UNSAID: Duration = Duration::from_secs(300);
 /// Longest life that is believed; what comes after it is refreshed for nothing, and that is all.
 const LIFE_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+/// Longest time to ask whether a token is still good: a program waits for it.
+const CHECK_WITHIN: Duration = Duration::from_secs(3);
 /// Most mail services that are looked at.
 const SERVICES_MAX: usize = 32;
 
@@ -156,6 +159,12 @@ impl Issuer {
         self.metadata.revocation_endpoint.as_ref()
     }
 
+    /// Where the issuer says whose a token is (OpenID Connect Core §5.3), if anywhere.
+    #[must_use]
+    pub fn person_endpoint(&self) -> Option<&Url> {
+        self.metadata.userinfo_endpoint.as_ref()
+    }
+
     /// What to ask for, so that there is a refresh token: most issuers give one for the scope `offline_access` (OpenID
     /// Connect Core §11), Google and Pillarbox without.
     pub(super) fn scope(&self, wish: &Wish) -> String {
@@ -266,6 +275,12 @@ pub(super) async fn refresh(
     let mut next = token(endpoint, tls, clock, app, &fields).await?;
     next.refresh = next.refresh.or_else(|| Some(refresh.clone()));
     Ok(next)
+}
+
+/// Whether the issuer says that a token opens nothing (RFC 6750 §3.1: 401). One that does not answer says nothing.
+pub(super) async fn is_refused(endpoint: &Url, tls: &Tls, token: &Secret) -> bool {
+    let asked = timeout(CHECK_WITHIN, http::ask(endpoint, tls, Load::Bearer(token))).await;
+    matches!(asked, Ok(Ok(answer)) if answer.status == StatusCode::UNAUTHORIZED)
 }
 
 /// Gives a token back, and with it the whole consent (RFC 7009).

@@ -6,7 +6,7 @@
 //!
 //! Deliberately absent: encryption. The key would lie beside the file; what keeps others out is the file's mode.
 
-use super::issuer::{refresh, revoke};
+use super::issuer::{is_refused, refresh, revoke};
 use super::{App, Clock, Error, Issuer, Tokens, system_clock};
 use crate::credentials::{Ask, BoxError, TokenSource};
 use crate::{Secret, Tls};
@@ -38,6 +38,8 @@ pub struct SignIn {
     pub token_endpoint: Option<Url>,
     /// Where it is given back.
     pub revocation_endpoint: Option<Url>,
+    /// Where the issuer says whose a token is, if these tokens may ask there: [`KeptTokens::checked`].
+    pub person_endpoint: Option<Url>,
     /// To whom it was given.
     pub app: App,
     /// The file of authorities to trust there; none for the system's.
@@ -61,6 +63,8 @@ struct Row {
     issuer: String,
     token_endpoint: Option<Url>,
     revocation_endpoint: Option<Url>,
+    #[serde(default)]
+    person_endpoint: Option<Url>,
     client_id: String,
     client_secret: Option<String>,
     authorities: Option<PathBuf>,
@@ -79,6 +83,7 @@ impl SignIn {
             issuer: issuer.name().to_owned(),
             token_endpoint: issuer.token_endpoint().ok().cloned(),
             revocation_endpoint: issuer.revocation_endpoint().cloned(),
+            person_endpoint: None,
             app: app.clone(),
             authorities: None,
             mail_services: issuer.mail_services().to_vec(),
@@ -303,6 +308,24 @@ impl KeptTokens {
         self.next(None).await
     }
 
+    /// The same for a program that cannot come back when its token is refused: the issuer is asked whether it is still
+    /// good, and if not, for another. An issuer that cannot be asked is no reason to withhold it.
+    ///
+    /// # Errors
+    /// As [`KeptTokens::fresh`].
+    pub async fn checked(&self) -> Result<Secret, Error> {
+        let kept = self.keep.get(&self.address)?;
+        let token = self.fresh().await?;
+        let endpoint = kept.person_endpoint.as_ref();
+        let Some(endpoint) = endpoint.filter(|_| kept.tokens.access == token) else {
+            return Ok(token);
+        };
+        match is_refused(endpoint, &kept.tls()?, &token).await {
+            true => self.next(Some(token)).await,
+            false => Ok(token),
+        }
+    }
+
     async fn next(&self, refused: Option<Secret>) -> Result<Secret, Error> {
         let kept = self.keep.get(&self.address)?;
         if let Some(token) = self.usable(&kept, refused.as_ref()) {
@@ -313,9 +336,12 @@ impl KeptTokens {
         // A task that cannot run has a runtime that ends.
         let _lock = lock.map_err(|_| Error::TimedOut)??;
         // Whoever had the lock may have done it.
-        let kept = self.keep.get(&self.address)?;
+        let mut kept = self.keep.get(&self.address)?;
         if let Some(token) = self.usable(&kept, refused.as_ref()) {
             return Ok(token);
+        }
+        if refused.is_some() {
+            kept.tokens.expires = UNIX_EPOCH;
         }
         // The place for the next refresh token is made first: one that cannot be kept would cost the consent.
         let mut place = self.keep.fresh_file()?;
@@ -326,7 +352,13 @@ impl KeptTokens {
                 let good = kept.is_good_for(Duration::ZERO, (self.clock)());
                 return good.then_some(kept.tokens.access).ok_or(error);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                // Nobody is given a token that was refused: not those either who come later.
+                if refused.is_some() {
+                    place.become_file(&self.keep.file(&self.address)?)?;
+                }
+                return Err(error);
+            }
         };
         place.put(&next, &self.keep.file(&self.address)?)?;
         Ok(next.tokens.access)
@@ -360,6 +392,7 @@ impl From<&SignIn> for Row {
             issuer: it.issuer.clone(),
             token_endpoint: it.token_endpoint.clone(),
             revocation_endpoint: it.revocation_endpoint.clone(),
+            person_endpoint: it.person_endpoint.clone(),
             client_id: it.app.id.clone(),
             client_secret: it.app.secret.as_ref().map(|s| s.reveal().to_owned()),
             authorities: it.authorities.clone(),
@@ -379,6 +412,7 @@ impl From<Row> for SignIn {
             issuer: row.issuer,
             token_endpoint: row.token_endpoint,
             revocation_endpoint: row.revocation_endpoint,
+            person_endpoint: row.person_endpoint,
             app: App {
                 id: row.client_id,
                 secret: row.client_secret.map(Secret::new),

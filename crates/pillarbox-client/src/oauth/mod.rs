@@ -124,7 +124,7 @@ pub struct Tokens {
 #[non_exhaustive]
 pub enum Error {
     /// The issuer cannot be reached.
-    #[error("{host}: {cause}")]
+    #[error("{}", match **cause { crate::Error::Connect { .. } => cause.to_string(), _ => format!("{host}: {cause}") })]
     Unreachable {
         /// Its host.
         host: String,

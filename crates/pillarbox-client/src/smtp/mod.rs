@@ -70,7 +70,8 @@ impl Session {
     /// Connects with TLS from the first byte (port 465) and signs in. A bearer token that is refused is asked for once more.
     ///
     /// # Errors
-    /// [`Error::SignIn`] if the server refuses; [`Error::Io`], [`Error::Tls`], [`Error::Token`] and others before that.
+    /// [`Error::SignIn`] if the server refuses; [`Error::Token`] if it does because the consent has ended;
+    /// [`Error::Connect`], [`Error::Tls`] and others before that.
     pub async fn tls(server: &Server, credentials: &Credentials) -> Result<Self, Error> {
         Self::to(server, credentials, Security::Tls).await
     }
@@ -98,8 +99,7 @@ impl Session {
             other => return other,
         };
         match Self::open_with(&home, Ask::Another).await {
-            // Without another token the refusal is what the caller has to know.
-            Err(Error::Token(_)) => Err(Error::SignIn(refused)),
+            Err(Error::Token(cause)) => Err(Error::without_another(refused, cause)),
             other => other,
         }
     }

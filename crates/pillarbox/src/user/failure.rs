@@ -4,6 +4,7 @@
 use super::plain;
 use crate::failure::Failure;
 use pillarbox_client::{Error, oauth};
+use std::io::ErrorKind;
 
 /// A failure of tokens or sign-ins.
 pub fn refused(error: &oauth::Error) -> Failure {
@@ -14,11 +15,12 @@ pub fn refused(error: &oauth::Error) -> Failure {
             plain::line(address)
         )),
         oauth::Error::Refused { .. } | oauth::Error::TimedOut => Failure::no(text),
-        oauth::Error::Unreachable { cause, .. } if matches!(**cause, Error::Tls(_)) => {
-            Failure::could_not(format!(
+        oauth::Error::Unreachable { cause, .. } => match **cause {
+            Error::Tls(_) => Failure::could_not(format!(
                 "{text} (a private authority is named by --ca FILE)"
-            ))
-        }
+            )),
+            _ => Failure::could_not(text + is_it_running(cause)),
+        },
         _ => Failure::could_not(text),
     }
 }
@@ -47,6 +49,23 @@ pub fn of_mail(error: &Error, address: &str) -> Failure {
         Error::No { .. } | Error::Smtp { .. } | Error::SignIn(_) | Error::Argument(_) => {
             Failure::no(text)
         }
-        _ => Failure::could_not(text),
+        _ => Failure::could_not(text + is_it_running(error)),
     }
+}
+
+/// What to do about a server of this computer that does not answer.
+fn is_it_running(error: &Error) -> &'static str {
+    match error {
+        Error::Connect { address, cause }
+            if cause.kind() == ErrorKind::ConnectionRefused && is_here(address) =>
+        {
+            ". Is the server running? Start it: pillarbox dev"
+        }
+        _ => "",
+    }
+}
+
+fn is_here(address: &str) -> bool {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    ["localhost", "127.0.0.1", "[::1]"].contains(&host) || host.ends_with(".localhost")
 }

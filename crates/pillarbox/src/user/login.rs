@@ -66,7 +66,14 @@ pub async fn login(options: Login, server: &Where<'_>) -> anyhow::Result<()> {
     };
     let mut sign_in = SignIn::new(&options.address, &issuer, &app, tokens);
     sign_in.authorities = authorities;
-    if let Some(other) = other_person(&issuer, &sign_in).await? {
+    let person = issuer.person(&sign_in.tokens).await;
+    let person = person.map_err(|error| refused(&error))?;
+    if person.is_some() {
+        sign_in.person_endpoint = issuer.person_endpoint().cloned();
+    }
+    // The browser decides who signs in, not we.
+    let other = person.filter(|person| !person.eq_ignore_ascii_case(&options.address));
+    if let Some(other) = other.map(|other| plain::line(&other)) {
         // What nobody keeps should open nothing.
         let _ = sign_in.revoke().await;
         return Err(Failure::no(format!(
@@ -191,12 +198,4 @@ async fn on_another_device(issuer: &Issuer, app: &App, wish: &Wish) -> Result<To
             ..failure
         }
     })
-}
-
-/// Who signed in, if it was somebody else: the browser decides, not we.
-async fn other_person(issuer: &Issuer, sign_in: &SignIn) -> Result<Option<String>, Failure> {
-    let person = issuer.person(&sign_in.tokens).await;
-    let person = person.map_err(|error| refused(&error))?;
-    let other = person.filter(|person| !person.eq_ignore_ascii_case(&sign_in.address));
-    Ok(other.map(|other| plain::line(&other)))
 }

@@ -81,13 +81,14 @@ fn clock_of(issuer: &str, server: &Where<'_>) -> Clock {
     })
 }
 
-/// `pillarbox token --for ADDRESS`: the token, a newline, nothing else.
+/// `pillarbox token --for ADDRESS`: the token, a newline, nothing else. Who takes it cannot ask for another when it is
+/// refused.
 pub async fn token_for(address: String, server: &Where<'_>) -> anyhow::Result<()> {
     let keep = keep()?;
     let sign_in = keep.get(&address).map_err(|error| refused(&error))?;
     let clock = clock_of(&sign_in.issuer, server);
     let tokens = keep.tokens_of(&address).with_clock(clock);
-    let token = tokens.fresh().await;
+    let token = tokens.checked().await;
     let token = token.map_err(|error| failure::of_person(&error, &address))?;
     Ok(say(token.reveal())?)
 }
