@@ -268,6 +268,8 @@ pub struct Occasion<'a> {
 /// A rule that matched: this goes wrong now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Strike {
+    /// The rule's number: what it holds is released when it is gone.
+    pub rule: u64,
     /// What goes wrong.
     pub kind: Kind,
     /// "imap.login overquota, 0 times left", for the log.
@@ -349,6 +351,7 @@ impl Rules {
             let (service, kind) = (occasion.service.name(), wanted.kind);
             let left = left.unwrap_or_default();
             return Some(Strike {
+                rule: rule.id,
                 kind,
                 text: format!("{service}.{command} {kind}{left}"),
             });

@@ -43,8 +43,8 @@ pub enum Answer<A> {
 enum Mode {
     /// It is sent as it is.
     Pass,
-    /// It is sent slowly, in octets a second.
-    Slow(u32),
+    /// It is sent slowly, in octets a second, as long as this rule stands.
+    Slow(u32, u64),
     /// It is gathered, and half of it sent.
     Half(Vec<u8>),
     /// Nobody hears it: somebody else has answered.
@@ -76,7 +76,8 @@ pub struct Faulty<C> {
     /// The answer under way asks the client to go on with its command.
     asks: bool,
     out: VecDeque<Bytes>,
-    pause: Option<Duration>,
+    /// How long, and which rule wants it.
+    pause: Option<(Duration, u64)>,
     /// To be handed on after the pause.
     waiting: Option<Vec<u8>>,
     /// The tag of IMAP's command under way.
@@ -92,8 +93,8 @@ pub struct Faulty<C> {
     recipients: Vec<String>,
     /// What goes wrong at the end of the text that is coming, and what its sender is told then.
     ending: Option<(Strike, Option<Told>)>,
-    /// When the session expires, on the monotonic clock.
-    expires: Option<Duration>,
+    /// When the session expires, on the monotonic clock, and which rule wants it.
+    expires: Option<(Duration, u64)>,
     /// A POP session has expired, and waits until then for a command to say so to.
     expired: Option<Duration>,
     closing: bool,
@@ -218,7 +219,7 @@ impl<C: Conversation> Faulty<C> {
                 self.hand_on(octets);
                 self.say(&told);
             }
-            None => self.go_wrong(strike.kind, octets),
+            None => self.go_wrong(&strike, octets),
         }
     }
 
@@ -299,23 +300,24 @@ impl<C: Conversation> Faulty<C> {
             }
             None => {
                 self.note(&strike, None);
-                self.go_wrong(strike.kind, line.to_vec());
+                self.go_wrong(&strike, line.to_vec());
             }
         }
         true
     }
 
     /// A kind that does not refuse.
-    fn go_wrong(&mut self, kind: Kind, line: Vec<u8>) {
-        match kind {
+    fn go_wrong(&mut self, strike: &Strike, line: Vec<u8>) {
+        let rule = strike.rule;
+        match strike.kind {
             Kind::Drop => return self.closing = true,
             Kind::Delay(by) => {
-                self.pause = Some(by);
+                self.pause = Some((by, rule));
                 return self.waiting = Some(line);
             }
-            Kind::Throttle(rate) => self.mode = Mode::Slow(rate),
+            Kind::Throttle(rate) => self.mode = Mode::Slow(rate, rule),
             Kind::Half => self.mode = Mode::Half(Vec::new()),
-            Kind::Expired(after) => self.expires = Some(self.now.mono + after),
+            Kind::Expired(after) => self.expires = Some((self.now.mono + after, rule)),
             // These have words, or are for endpoints.
             Kind::Refuse
             | Kind::Overquota
@@ -363,7 +365,7 @@ impl<C: Conversation> Faulty<C> {
         let help = self.faults.help_url();
         let Some(told) = words::told(self.service, LOGIN, strike.kind, bearer, help) else {
             self.note(&strike, None);
-            return self.go_wrong(strike.kind, line);
+            return self.go_wrong(&strike, line);
         };
         self.note(&strike, Some(&told));
         self.cutter.skip();
@@ -431,7 +433,7 @@ impl<C: Conversation> Faulty<C> {
         self.asks |= asks(self.service, &bytes);
         match &mut self.mode {
             Mode::Mute => {}
-            Mode::Pass | Mode::Slow(_) => self.out.push_back(bytes),
+            Mode::Pass | Mode::Slow(..) => self.out.push_back(bytes),
             Mode::Half(gathered) => {
                 gathered.extend_from_slice(&bytes);
                 if gathered.len() >= GATHERED_OCTETS_MAX {
@@ -453,13 +455,17 @@ impl<C: Conversation> Faulty<C> {
     /// What is to be sent now: all of a piece, or as much as may go out before the next pause.
     fn piece(&mut self) -> Option<Bytes> {
         let mut piece = self.out.pop_front()?;
-        if let Mode::Slow(rate) = self.mode {
+        if let Mode::Slow(rate, rule) = self.mode {
+            if !self.faults.holds(rule) {
+                self.mode = Mode::Pass;
+                return Some(piece);
+            }
             let octets = (rate / PIECES_A_SECOND).max(1);
             let rest = piece.split_off(piece.len().min(octets as usize));
             if !rest.is_empty() {
                 self.out.push_front(rest);
             }
-            self.pause = Some(Duration::from_secs(1) * piece.len() as u32 / rate);
+            self.pause = Some((Duration::from_secs(1) * piece.len() as u32 / rate, rule));
         }
         Some(piece)
     }
@@ -480,7 +486,7 @@ impl<C: Conversation> Faulty<C> {
         match told {
             Some(told) => self.say(&told),
             None => {
-                self.go_wrong(strike.kind, Vec::new());
+                self.go_wrong(&strike, Vec::new());
                 self.waiting = None;
             }
         }
@@ -509,7 +515,8 @@ impl<C: Conversation> Faulty<C> {
             return None;
         }
         let patience = self.dialogue.as_ref().map(|dialogue| dialogue.patience);
-        let mono = [patience, self.expires, self.expired]
+        let expires = self.expires.map(|(at, _)| at);
+        let mono = [patience, expires, self.expired]
             .into_iter()
             .flatten()
             .fold(until.mono, Duration::min);
@@ -527,8 +534,8 @@ impl<C: Conversation> Faulty<C> {
 
     /// What the time alone brings.
     fn time_passes(&mut self) {
-        if self.expires.is_some_and(|expires| self.now.mono >= expires) {
-            self.expires = None;
+        let due = self.expires.take_if(|(at, _)| self.now.mono >= *at);
+        if due.is_some_and(|(_, rule)| self.faults.holds(rule)) {
             match self.service {
                 // Words are for the next command (wire §6); of a session that was revoked it would just hang up.
                 Service::Pop => self.expired = Some(self.now.mono + SILENCE_AFTER_THE_END),
@@ -557,10 +564,10 @@ where
             self.connect();
         }
         loop {
-            if let Some(by) = self.pause.take() {
+            if let Some((by, rule)) = self.pause.take() {
                 let faults = self.faults.clone();
                 return Step::Run(Box::pin(async move {
-                    faults.pause(by).await;
+                    faults.pause(by, rule).await;
                     Answer::Waited
                 }));
             }

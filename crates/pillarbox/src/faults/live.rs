@@ -25,6 +25,8 @@ struct Inner {
     journal: Journal,
     registry: Registry,
     stopping: watch::Receiver<bool>,
+    /// Told when a rule may have gone.
+    gone: watch::Sender<()>,
     /// OAUTHBEARER's refusal names it (RFC 7628 §3.2.2).
     issuer: String,
     /// SMTP's refusals point there.
@@ -64,6 +66,7 @@ impl Faults {
             journal,
             registry,
             stopping,
+            gone: watch::Sender::new(()),
             help_url: format!("{issuer}/help"),
             issuer,
         }))
@@ -112,7 +115,10 @@ impl Faults {
             })
         };
         let wanted: Wanted = wanted()?;
-        self.rules().set(wanted).cloned()
+        let set = self.rules().set(wanted).cloned();
+        // It may have taken another's place.
+        self.0.gone.send_replace(());
+        set
     }
 
     /// All of them, in the order in which they are asked.
@@ -131,11 +137,17 @@ impl Faults {
         self.rules().list().to_vec()
     }
 
-    /// Clears all, those of a target, or the one with this number.
+    /// Clears all, those of a target, or the one with this number, and releases what they hold.
     ///
     /// # Errors
     /// Nothing was meant by that.
     pub fn clear(&self, which: Option<&str>) -> Result<usize, Failure> {
+        let cleared = self.remove(which);
+        self.0.gone.send_replace(());
+        cleared
+    }
+
+    fn remove(&self, which: Option<&str>) -> Result<usize, Failure> {
         let mut rules = self.rules();
         let Some(which) = which else {
             return Ok(rules.clear(|_| true));
@@ -179,14 +191,21 @@ impl Faults {
         asks_whose(&self.rules(), service)
     }
 
-    /// Waits so long, or until the server stops: a delay does not hold it up.
-    pub async fn pause(&self, by: Duration) {
+    /// Waits so long, or until the rule that wants it is gone, or the server stops: a delay does not hold it up.
+    pub async fn pause(&self, by: Duration, rule: u64) {
+        let mut gone = self.0.gone.subscribe();
         let mut stopping = self.0.stopping.clone();
         tokio::select! {
             () = sleep(by) => {}
+            _ = gone.wait_for(|()| !self.holds(rule)) => {}
             // An error is a server that is gone.
             _ = stopping.wait_for(|stop| *stop) => {}
         }
+    }
+
+    /// Whether what this rule began goes on: it was neither cleared nor replaced. One that is spent still stands.
+    pub fn holds(&self, rule: u64) -> bool {
+        self.rules().list().iter().any(|own| own.id == rule)
     }
 
     /// The address a mail session is signed in to.

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::timeout;
 use url::form_urlencoded;
 
 /// The web floor takes no longer form either.
@@ -168,7 +168,7 @@ impl Layer {
                 pending().await
             }
             Kind::Delay(by) => {
-                self.faults.pause(by).await;
+                self.faults.pause(by, strike.rule).await;
                 answer.await
             }
             Kind::Half => {
@@ -177,6 +177,7 @@ impl Layer {
                     pause: BEFORE_BREAKING,
                     breaks: true,
                     waiting: None,
+                    held_by: (self.faults.clone(), strike.rule),
                 })
                 .await
             }
@@ -188,6 +189,7 @@ impl Layer {
                     pause,
                     breaks: false,
                     waiting: None,
+                    held_by: (self.faults.clone(), strike.rule),
                 })
                 .await
             }
@@ -363,7 +365,21 @@ struct Trickle {
     pieces: VecDeque<Bytes>,
     pause: Duration,
     breaks: bool,
-    waiting: Option<Pin<Box<Sleep>>>,
+    waiting: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// The rule by which it comes slowly.
+    held_by: (Faults, u64),
+}
+
+impl Trickle {
+    /// All that is left, if the rule is gone; else the next piece.
+    fn next(&mut self) -> Option<Bytes> {
+        let (faults, rule) = &self.held_by;
+        if self.breaks || faults.holds(*rule) {
+            return self.pieces.pop_front();
+        }
+        let rest: Vec<Bytes> = self.pieces.drain(..).collect();
+        (!rest.is_empty()).then(|| rest.concat().into())
+    }
 }
 
 impl http_body::Body for Trickle {
@@ -380,9 +396,10 @@ impl http_body::Body for Trickle {
             }
             self.waiting = None;
         }
-        match self.pieces.pop_front() {
+        match self.next() {
             Some(piece) => {
-                self.waiting = Some(Box::pin(sleep(self.pause)));
+                let ((faults, rule), pause) = (self.held_by.clone(), self.pause);
+                self.waiting = Some(Box::pin(async move { faults.pause(pause, rule).await }));
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
             None if self.breaks => Poll::Ready(Some(Err("cut by a fault".into()))),

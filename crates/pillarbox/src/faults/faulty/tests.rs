@@ -6,9 +6,11 @@ use super::*;
 use crate::clock::Clock;
 use crate::faults::live::Asked;
 use crate::journal::{Entry, Format, Journal, Level};
+use pillarbox_protocols::conversation::Job;
 use pillarbox_protocols::sessions::{Registry, Which};
 use pillarbox_wire::sasl::scram::ChannelBindings;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 use tokio::sync::watch;
 
 /// Answers every line; asks for more after AUTHENTICATE, AUTH, IDLE, DATA and waiting literals.
@@ -491,4 +493,93 @@ async fn a_greeting_can_go_wrong() {
         stage.send("a NOOP\r\n").await.starts_with("a NO "),
         "it lives on"
     );
+}
+
+/// What is not released within this waits for its hour.
+const AT_ONCE: Duration = Duration::from_secs(60);
+
+impl Stage {
+    /// Goes on until it waits for a fault.
+    fn held(&mut self) -> Job<Answer<()>> {
+        loop {
+            match self.faulty.advance(self.now) {
+                Step::Send(bytes) => self.said.extend_from_slice(&bytes),
+                Step::Run(mut job) => {
+                    assert!(is_waiting(&mut job));
+                    return job;
+                }
+                _ => panic!("nothing holds it"),
+            }
+        }
+    }
+
+    /// Goes on when the fault is over, which must be now.
+    async fn released(&mut self, job: Job<Answer<()>>) {
+        let answer = tokio::time::timeout(AT_ONCE, job).await.unwrap();
+        self.faulty.answer(answer, self.now);
+        let rest = tokio::time::timeout(AT_ONCE, self.go_on()).await;
+        rest.unwrap();
+    }
+}
+
+fn is_waiting(job: &mut Job<Answer<()>>) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    job.as_mut().poll(&mut context).is_pending()
+}
+
+#[tokio::test]
+async fn what_is_cleared_releases_what_it_holds() {
+    for which in [None, Some("1"), Some("imap.noop")] {
+        let mut stage = Stage::new(
+            Protocol::Imap,
+            &["imap.noop delay 1h", "imap.fetch drop", "imap.list drop"],
+        );
+        stage.go_on().await;
+        stage.faulty.receive(b"a NOOP\r\n");
+        let mut job = stage.held();
+        for other in ["imap.fetch", "3"] {
+            stage.faults.clear(Some(other)).unwrap();
+            assert!(is_waiting(&mut job), "{other} was cleared");
+        }
+        stage.faults.clear(which).unwrap();
+        stage.released(job).await;
+        assert_eq!(stage.take(), "did a NOOP\r\n", "{which:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_takes_its_place_releases_it_too() {
+    let mut stage = Stage::new(Protocol::Imap, &["imap.connect delay 1h"]);
+    let job = stage.held();
+    stage.set("imap.connect delay 2h");
+    stage.released(job).await;
+}
+
+#[tokio::test]
+async fn a_slow_answer_comes_at_once_when_that_is_cleared() {
+    let mut stage = Stage::new(Protocol::Imap, &["imap.list drop"]);
+    stage.go_on().await;
+    stage.set("imap.noop throttle 1");
+    let name = "x".repeat(10_000);
+    stage
+        .faulty
+        .receive(format!("a NOOP {name}\r\n").as_bytes());
+    let mut job = stage.held();
+    assert_eq!(stage.take(), "d", "one octet a second");
+    stage.faults.clear(Some("imap.list")).unwrap();
+    assert!(is_waiting(&mut job), "another was cleared");
+    stage.faults.clear(None).unwrap();
+    stage.released(job).await;
+    assert_eq!(stage.take(), format!("id a NOOP {name}\r\n"));
+}
+
+#[tokio::test]
+async fn a_session_whose_fault_was_cleared_does_not_expire() {
+    let mut stage = Stage::new(Protocol::Imap, &["imap.noop expired 1h"]);
+    stage.send("a NOOP\r\n").await;
+    stage.faults.clear(None).unwrap();
+    stage.now.mono += Duration::from_secs(3_601);
+    stage.go_on().await;
+    assert!(!stage.closed);
+    assert_eq!(stage.take(), "");
 }
