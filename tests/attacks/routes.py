@@ -69,5 +69,5 @@ def filled(path):
 # Endpoints for programs: they take no cookie, and docs/reference/openapi.yaml describes them.
 def is_for_programs(path):
     pages = ("/signin", "/signout", "/account", "/admin", "/device", "/consent", "/invite", "/dev")
-    pages_of_ours = path in ("/", "/style.css", "/icon.svg", "/passkey.js") or any(path == start or path.startswith(start + "/") for start in pages)
+    pages_of_ours = path in ("/", "/help", "/style.css", "/icon.svg", "/passkey.js") or any(path == start or path.startswith(start + "/") for start in pages)
     return path in ("/device/code", "/device/authorize") or path.startswith(("/dev/api", "/admin/api/")) or not pages_of_ours

@@ -107,7 +107,7 @@ def test_consent_and_sign_in_show_names_as_text(server, evil):
 
 REFLECTIONS = ["/signin?then={}", "/device?user_code={}", "/invite?for={}", "/admin/accounts?search={}", "/admin/accounts?after={}",
                "/admin/accounts/view?address={}", "/admin/sessions?search={}", "/admin/log?search={}", "/admin/log?session={}", "/dev?search={}",
-               "/dev?session={}", "/account?done={}&ended={}", "/account/apps?done={}", "/nowhere/{}?{}", "/dev/api/why/{}",
+               "/dev?session={}", "/account?done={}&ended={}", "/account/apps?done={}", "/nowhere/{}?{}", "/dev/api/why/{}", "/help?p={}",
                "/o/oauth2/v2/auth?client_id={}", "/o/oauth2/v2/auth?client_id=web&redirect_uri={}", "/o/oauth2/v2/auth?{}=1&{}=2",
                "/mail/config-v1.1.xml?emailaddress=a@{}", "/.well-known/autoconfig/mail/config-v1.1.xml?emailaddress={}"]
 

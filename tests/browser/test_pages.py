@@ -93,7 +93,7 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
     look("device-consent")
     press(browser, "Allow")
     look("device-done")
-    for path in ["/", *ACCOUNT, *ADMIN, "/dev"]:
+    for path in ["/", "/help", *ACCOUNT, *ADMIN, "/dev"]:
         browser.get(server["issuer"] + path)
         look(path.split("?")[0].strip("/").replace("/", "-") or "home")
     browser.get(server["issuer"] + "/account/app-passwords")

@@ -3,6 +3,7 @@ import base64
 import imaplib
 import json
 import poplib
+import re
 import smtplib
 import urllib.error
 import urllib.request
@@ -25,22 +26,56 @@ def test_faults(own_server):
     server = own_server()
     ada = server.person("ada")
     fault = api(server, "/faults", {"target": "imap.login", "kind": "overquota", "times": 1, "account": ada.address})
-    assert fault["target"] == "imap.login" and fault["left"] == 1
-    assert [one["id"] for one in api(server, "/faults")] == [fault["id"]]
-    assert [one["id"] for one in json.loads(server.run("fault", "list", "--json"))] == [fault["id"]]
+    assert fault["target"] == "imap.login" and fault["left"] == 1 and "note" not in fault
+    assert api(server, "/faults") == json.loads(server.run("fault", "list", "--json")) == [fault], "the twin says what the command says"
     with pytest.raises(imaplib.IMAP4.error, match="OVERQUOTA"):
         imap(server).login(ada.address, ada.app_password)
     assert imap(server).login(ada.address, ada.app_password)[0] == "OK"
     assert api(server, "/faults")[0]["struck"] == 1
     api(server, "/faults", {"target": "pop.*", "kind": "delay", "value": "5s", "probability": 0.5, "after": "1m"})
+    assert [one["waits"] for one in api(server, "/faults")] == [False, True]
+    assert api(server, "/faults") == json.loads(server.run("fault", "list", "--json"))
     assert api(server, "/faults", {"which": "pop.*"}, method="DELETE") == {"cleared": 1}
     assert api(server, "/faults", method="DELETE") == {"cleared": 1}
     assert api(server, "/faults") == []
     for wrong in ({}, {"target": "imap.nothing", "kind": "drop"}, {"target": "imap.login", "kind": "delay"},
-                  {"target": "imap.login", "kind": "drop", "times": "often"}):
+                  {"target": "imap.login", "kind": "drop", "times": "often"}, {"target": "imap.login", "kind": "drop", "time": 1},
+                  {"target": "imap.login", "kind": "drop", "bogus": None}):
         with pytest.raises(urllib.error.HTTPError) as refused:
             api(server, "/faults", wrong)
         assert refused.value.code == 422 and json.load(refused.value)["error"]
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        api(server, "/faults", {"wich": "pop.*"}, method="DELETE")
+    assert json.load(refused.value)["error"] == "there is no member wich here, but which"
+    assert api(server, "/faults") == []
+    with pytest.raises(urllib.error.HTTPError) as nowhere:
+        api(server, "/fault")
+    assert nowhere.value.code == 404 and json.load(nowhere.value)["error"]
+
+
+def test_a_fault_for_nobody_is_set_and_said_to_be(own_server):
+    """It may be mistyped; or the account comes later."""
+    server = own_server()
+    done = server.run("fault", "set", "imap.login", "refuse", "--account", "adda@example.test", check=False)
+    assert (done.returncode, done.stderr) == (0, "Fault 1: imap.login refuse, until it is cleared.\nNote: no account adda@example.test; did you mean ada@example.test?\n")
+    assert api(server, "/faults", {"target": "pop.login", "kind": "refuse", "account": "nobody@example.test"})["note"] == "no account nobody@example.test"
+    done = server.run("fault", "set", "imap.login", "refuse", "--account", "ADA@example.test", check=False)
+    assert done.stderr == "Fault 3: imap.login refuse, until it is cleared.\n"
+    assert [one["account"] for one in api(server, "/faults")] == ["adda@example.test", "nobody@example.test", "ADA@example.test"]
+
+
+def test_times_are_written_in_one_form(own_server):
+    server = own_server()
+    box = server.ada().imap()
+    said = {path: json.dumps(api(server, path)) for path in ("/clock", "/sessions", "/events", "/wire", "/faults")}
+    said["/tokens"] = json.dumps(api(server, "/tokens", {"address": "ada@example.test"}))
+    for path, text in said.items():
+        assert not re.search(r"\b1[0-9]{12}\b", text), f"{path} counts milliseconds: {text}"
+        assert path == "/faults" or re.search(r'"20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-9:.]{8,}Z"', text), path
+    [one] = api(server, "/sessions")
+    [same] = json.loads(server.run("session", "list", "--json"))
+    assert (one["since"], one["until"]) == (same["since"], same["until"])
+    box.shutdown()
 
 
 def test_the_wire_log_has_no_secrets(own_server):

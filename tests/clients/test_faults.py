@@ -105,9 +105,9 @@ def test_minute_four_as_printed(own_server):
 
 def test_mistakes_suggest_the_nearest(dev, fault):
     for typed, said in (("imap.logn refuse", "did you mean imap.login?"), ("imp.login refuse", "did you mean imap?"),
-                        ("imap.login refus", "did you mean refuse?"), ("imap.login delay", "needs DURATION"),
-                        ("imap.login revoked", "oauth.token"), ("imap.login drop --times 0", "--times 0"),
-                        ("imap.login drop --probability 2", "--probability")):
+                        ("imap.login refus", "did you mean refuse?"), ("imap.login delay", "needs a value: DURATION"),
+                        ("imap.login revoked", "oauth.token"), ("imap.login drop --times 0", "0 times"),
+                        ("imap.login drop --probability 2", "a probability is")):
         done = dev.run("fault", "set", *typed.split(), check=False)
         assert done.returncode == 2 and said in done.stderr, (typed, done.stderr)
     assert dev.run("fault", "clear", "pop.retr", check=False).returncode == 1

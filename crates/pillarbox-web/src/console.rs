@@ -11,7 +11,7 @@ mod wire;
 use crate::admin::log::{Line, line, wanted};
 use crate::control::{Ended, FaultNames, Happening};
 use crate::pages::{failed, go, show};
-use crate::when::{size, span};
+use crate::when::{rfc3339, size, span};
 use crate::{App, Site, form};
 use askama::Template;
 use axum::body::Bytes;
@@ -139,6 +139,9 @@ async fn shown(
         notice: match form::get(&pairs, "done") {
             "clock" => Some(clock_moved(&pairs)),
             "fault" => Some("The fault is set.".into()),
+            "nobody" => Some(
+                "The fault is set. No account has that address: it strikes nobody until there is one.".into(),
+            ),
             "cleared" => Some("Cleared.".into()),
             _ => None,
         },
@@ -362,8 +365,20 @@ fn wrong(error: &str) -> Response {
         .into_response()
 }
 
-/// A JSON object of texts, numbers and yes or no; a form is good too.
-fn asked(body: &[u8]) -> Result<form::Pairs, &'static str> {
+/// A JSON object of texts, numbers and yes or no; a form is good too. A member that is not `known` is refused: who mistypes
+/// the name of a limit would get none.
+fn asked(body: &[u8], known: &[&str]) -> Result<form::Pairs, String> {
+    let pairs = members(body)?;
+    match pairs.iter().find(|(name, _)| !known.contains(&&**name)) {
+        None => Ok(pairs),
+        Some((name, _)) => Err(format!(
+            "there is no member {name} here, but {}",
+            known.join(", ")
+        )),
+    }
+}
+
+fn members(body: &[u8]) -> Result<form::Pairs, &'static str> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Ok(form::read(body));
     }
@@ -379,16 +394,29 @@ fn asked(body: &[u8]) -> Result<form::Pairs, &'static str> {
         .collect()
 }
 
+/// What is not there, for programs; None is a page.
+pub(crate) fn nothing_there(app: &App, path: &str) -> Option<Response> {
+    let ours = app.site.dev && path.starts_with("/dev/api/");
+    let error = || {
+        let error = json!({"error": "there is no such address; /dev/api names all"});
+        (StatusCode::NOT_FOUND, Json(error)).into_response()
+    };
+    ours.then(error)
+}
+
 async fn api_mint(State(app): State<App>, body: Bytes) -> Response {
-    let pairs = match asked(&body) {
+    let known = [
+        "address", "lifetime", "scope", "client", "refresh", "broken",
+    ];
+    let pairs = match asked(&body, &known) {
         Ok(pairs) => pairs,
-        Err(error) => return wrong(error),
+        Err(error) => return wrong(&error),
     };
     match made(&app, &Asked(&pairs)).await {
         Ok((_, minted)) => Json(json!({
             "access_token": minted.access_token.expose(),
             "refresh_token": minted.refresh_token.as_ref().map(Secret::expose),
-            "expires": minted.expires,
+            "expires": rfc3339(minted.expires),
             "grant": *minted.grant,
         }))
         .into_response(),
@@ -402,13 +430,13 @@ async fn api_clock(State(app): State<App>) -> Response {
 
 fn clock_json(app: &App) -> Value {
     let ahead = app.web.control.clock_ahead().unwrap_or_default();
-    json!({"now": app.now(), "utc": utc(app.now()), "ahead_seconds": ahead.as_secs()})
+    json!({"now": rfc3339(app.now()), "ahead_seconds": ahead.as_secs()})
 }
 
 async fn api_move_clock(State(app): State<App>, body: Bytes) -> Response {
-    let pairs = match asked(&body) {
+    let pairs = match asked(&body, &["advance", "reset"]) {
         Ok(pairs) => pairs,
-        Err(error) => return wrong(error),
+        Err(error) => return wrong(&error),
     };
     match moved(&app, &Asked(&pairs)).await {
         Ok(ended) => {
@@ -439,9 +467,9 @@ async fn api_sessions(State(app): State<App>) -> Response {
     let session = |one: &crate::LiveSession| {
         let who = one.signed_in.as_ref();
         json!({
-            "session": *one.token, "protocol": one.protocol, "peer": one.peer.to_string(), "since": one.since,
-            "program": one.program.as_deref(), "address": who.map(|who| &*who.address),
-            "app": who.and_then(|who| who.app.as_deref()), "until": who.map(|who| who.until),
+            "session": *one.token, "protocol": one.protocol, "peer": one.peer.to_string(),
+            "since": rfc3339(one.since), "program": one.program.as_deref(), "address": who.map(|who| &*who.address),
+            "app": who.and_then(|who| who.app.as_deref()), "until": who.map(|who| rfc3339(who.until)),
             "because": who.map(|who| who.because),
         })
     };
@@ -450,7 +478,7 @@ async fn api_sessions(State(app): State<App>) -> Response {
 }
 
 fn event(one: &Happening) -> Value {
-    json!({"at": one.at, "about": one.about, "session": *one.session, "peer": one.peer.to_string(),
+    json!({"at": rfc3339(one.at), "about": one.about, "session": *one.session, "peer": one.peer.to_string(),
            "text": one.text, "told": one.told, "trouble": one.trouble})
 }
 

@@ -23,6 +23,7 @@ mod factor;
 mod form;
 mod frame;
 mod headers;
+mod help;
 mod invite;
 mod pages;
 mod passkeys;
@@ -233,6 +234,7 @@ pub fn router_with(web: Web, more: Router) -> Router {
     let app = Arc::new(Inner { web, site });
     Router::new()
         .route("/", get(pages::home))
+        .route("/help", get(help::page))
         .route(
             "/o/oauth2/v2/auth",
             get(consent::authorize).post(consent::authorize_by_post),
@@ -266,7 +268,7 @@ pub fn router_with(web: Web, more: Router) -> Router {
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
         .route(passkeys::SCRIPT, get(passkeys::script))
-        .fallback(pages::not_found)
+        .fallback(pages::anything_else)
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&app),
             headers::add,

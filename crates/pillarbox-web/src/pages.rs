@@ -3,13 +3,14 @@
 use crate::asked::{Asked, with_mark};
 use crate::signed::Signed;
 use crate::{
-    App, Peer, Setting, Site, browser, device, external, factor, form, passkeys, session, signed,
+    App, Peer, Setting, Site, browser, console, device, external, factor, form, passkeys, session,
+    signed,
 };
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use pillarbox_oauth::{
     AuthorizationRequest, FirstFactor, Identity, Principal, Recency, RefusalKind, Secret,
@@ -397,6 +398,14 @@ pub(crate) async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Resp
         .headers_mut()
         .insert(SET_COOKIE, session::set(None));
     response
+}
+
+/// For every address that leads nowhere.
+pub(crate) async fn anything_else(State(app): State<App>, address: Uri) -> Response {
+    match console::nothing_there(&app, address.path()) {
+        Some(answer) => answer,
+        None => not_found(State(app)).await,
+    }
 }
 
 pub(crate) async fn not_found(State(app): State<App>) -> Response {

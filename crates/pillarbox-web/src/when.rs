@@ -24,6 +24,12 @@ impl When {
     }
 }
 
+/// A moment for programs (RFC 3339), as the commands print it with `--json`.
+pub(crate) fn rfc3339(at: Millis) -> String {
+    let stamp = Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX);
+    stamp.to_string()
+}
+
 fn near(distance: Millis) -> String {
     let words = span(distance.saturating_abs());
     match distance {

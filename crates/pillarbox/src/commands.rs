@@ -545,7 +545,11 @@ fn fault(verb: FaultVerb, server: &Where<'_>) -> Result<(), Failure> {
             };
             let id = set.get("id").unwrap_or(&Value::Null);
             let (target, kind) = (text_of(&set, "target"), text_of(&set, "kind"));
-            tell(&format!("Fault {id}: {target} {kind}, {often}."))
+            tell(&format!("Fault {id}: {target} {kind}, {often}."))?;
+            match text_of(&set, "note") {
+                "" => Ok(()),
+                note => tell(&format!("Note: {note}")),
+            }
         }
         FaultVerb::Clear { which } => {
             let cleared = server.ask(&Request::FaultClear { which })?;

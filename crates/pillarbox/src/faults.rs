@@ -103,7 +103,7 @@ impl Kind {
             ("", None) => "",
             ("", Some(value)) => return Err(format!("{name} takes no value, so what is {value}?")),
             (_, Some(value)) => value,
-            (wants, None) => return Err(format!("{name} needs {wants} behind it, {example}")),
+            (wants, None) => return Err(format!("{name} needs a value: {wants}, {example}")),
         };
         let bad = || format!("{value} is no {wants} for {name}; write it {example}");
         Ok(match name {
@@ -229,13 +229,13 @@ impl Wanted {
                 }
                 _ => "nobody has signed in yet",
             };
-            return Err(format!("--account does not go with {target}: {why}"));
+            return Err(format!("{target} cannot be for one account only: {why}"));
         }
         if self.times == Some(0) {
-            return Err("--times 0 would never happen".into());
+            return Err("0 times would never happen".into());
         }
         if !(self.probability > 0.0 && self.probability <= 1.0) {
-            return Err("--probability is above 0 and at most 1".into());
+            return Err("a probability is above 0 and at most 1".into());
         }
         Ok(())
     }

@@ -2,12 +2,13 @@
 
 use super::{Asked, asked, form_answer, wrong};
 use crate::control::{Fault, FaultWanted};
-use crate::when::When;
+use crate::when::{When, rfc3339};
 use crate::{App, form};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use pillarbox_store::mail::Millis;
 use serde_json::{Value, json};
 
 /// A fault as listed on the page.
@@ -83,36 +84,62 @@ pub(super) async fn change(State(app): State<App>, body: Bytes) -> Response {
     let asked = Asked(&body);
     let done = match asked.text("do").as_deref() {
         Some("clear") => clear(&app, &asked).map(|_| "cleared"),
-        _ => set(&app, &asked).map(|_| "fault"),
+        _ => match set(&app, &asked) {
+            Ok(fault) if is_for_nobody(&app, &fault).await => Ok("nobody"),
+            done => done.map(|_| "fault"),
+        },
     };
     form_answer(&app, done, "faults").await
 }
 
-fn fault_json(fault: &Fault) -> Value {
+/// It is only for an account that does not exist, mistyped perhaps, or made later.
+async fn is_for_nobody(app: &App, fault: &Fault) -> bool {
+    match &fault.account {
+        None => false,
+        Some(account) => matches!(app.web.store.account_of(account).await, Ok(None)),
+    }
+}
+
+fn fault_json(fault: &Fault, now: Millis) -> Value {
     json!({"id": fault.id, "target": fault.target, "kind": fault.kind, "left": fault.left, "struck": fault.struck,
-           "account": fault.account, "probability": fault.probability, "from": fault.from})
+           "account": fault.account, "probability": fault.probability, "from": rfc3339(fault.from),
+           "waits": now < fault.from})
 }
 
 pub(super) async fn api_list(State(app): State<App>) -> Response {
-    let all = app.web.control.faults();
-    Json(all.iter().map(fault_json).collect::<Value>()).into_response()
+    let (all, now) = (app.web.control.faults(), app.now());
+    let all = all.iter().map(|fault| fault_json(fault, now));
+    Json(all.collect::<Value>()).into_response()
 }
 
 pub(super) async fn api_set(State(app): State<App>, body: Bytes) -> Response {
-    let done = asked(&body)
-        .map_err(str::to_owned)
-        .and_then(|pairs| set(&app, &Asked(&pairs)));
-    match done {
-        Ok(fault) => Json(fault_json(&fault)).into_response(),
-        Err(error) => wrong(&error),
+    let known = [
+        "target",
+        "kind",
+        "value",
+        "times",
+        "account",
+        "probability",
+        "after",
+    ];
+    let done = asked(&body, &known).and_then(|pairs| set(&app, &Asked(&pairs)));
+    let fault = match done {
+        Ok(fault) => fault,
+        Err(error) => return wrong(&error),
+    };
+    let mut answer = fault_json(&fault, app.now());
+    if is_for_nobody(&app, &fault).await {
+        let account = fault.account.unwrap_or_default();
+        answer["note"] = format!("no account {account}").into();
     }
+    Json(answer).into_response()
 }
 
 /// Clears those that `which` names, a target or a number, else all.
 pub(super) async fn api_clear(State(app): State<App>, body: Bytes) -> Response {
     let done = match body.is_empty() {
         true => Ok(Vec::new()),
-        false => asked(&body).map_err(str::to_owned),
+        false => asked(&body, &["which"]),
     };
     match done.and_then(|pairs| clear(&app, &Asked(&pairs))) {
         Ok(cleared) => Json(json!({"cleared": cleared})).into_response(),

@@ -2,7 +2,7 @@
 
 use super::LISTED;
 use crate::control::{Speaker, WireConnection, WireLine};
-use crate::when::When;
+use crate::when::{When, rfc3339};
 use crate::{App, form};
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -70,11 +70,11 @@ pub(super) async fn api(State(app): State<App>, RawQuery(query): RawQuery) -> Re
             Speaker::Server => "server",
             Speaker::Nobody => "note",
         };
-        json!({"at": line.at, "from": from, "text": line.text})
+        json!({"at": rfc3339(line.at), "from": from, "text": line.text})
     };
     let connection = |one: &WireConnection| {
-        json!({"session": *one.token, "protocol": one.protocol, "peer": one.peer.to_string(), "since": one.since,
-               "open": one.open, "lost": one.lost, "lines": one.lines.iter().map(line).collect::<Value>()})
+        json!({"session": *one.token, "protocol": one.protocol, "peer": one.peer.to_string(),
+               "since": rfc3339(one.since), "open": one.open, "lost": one.lost, "lines": one.lines.iter().map(line).collect::<Value>()})
     };
     let all = app.web.control.wire(only, LISTED);
     Json(all.iter().map(connection).collect::<Value>()).into_response()

@@ -115,15 +115,23 @@ pub async fn perform(
             account,
             probability,
             after,
-        } => faults(house)?.set(Asked {
-            target,
-            kind,
-            value,
-            times,
-            account,
-            probability,
-            after: after.map(Duration::from_millis),
-        }),
+        } => {
+            let mut set = faults(house)?.set(Asked {
+                target,
+                kind,
+                value,
+                times,
+                account: account.clone(),
+                probability,
+                after: after.map(Duration::from_millis),
+            })?;
+            if let Some(address) = account
+                && let Err(nobody) = self::account(house, &address).await
+            {
+                set["note"] = nobody.text.into();
+            }
+            Ok(set)
+        }
         Request::FaultList => Ok(faults(house)?.list()),
         Request::FaultClear { which } => {
             let cleared = faults(house)?.clear(which.as_deref())?;

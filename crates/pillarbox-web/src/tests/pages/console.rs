@@ -99,7 +99,7 @@ async fn the_console_has_a_twin_for_programs() {
     .await;
     assert_eq!(minted.status, StatusCode::OK, "{}", minted.body);
     let minted = minted.json();
-    assert_eq!(minted["expires"], NOW + 60_000);
+    assert_eq!(minted["expires"], crate::when::rfc3339(NOW + 60_000));
     assert!(minted["refresh_token"].is_string());
     let token = minted["access_token"].as_str().unwrap();
     house
@@ -112,8 +112,8 @@ async fn the_console_has_a_twin_for_programs() {
         .await
         .json();
     assert_eq!(
-        (clock["ahead_seconds"].as_u64(), clock["now"].as_i64()),
-        (Some(3600), Some(NOW))
+        (&clock["ahead_seconds"], &clock["now"]),
+        (&3600.into(), &crate::when::rfc3339(NOW).into())
     );
     assert_eq!(
         (&clock["sessions_ended"], &clock["tokens_expired"]),
@@ -123,7 +123,14 @@ async fn the_console_has_a_twin_for_programs() {
         ("/dev/api/tokens", "{"),
         ("/dev/api/tokens", "{}"),
         ("/dev/api/tokens", r#"{"address":[]}"#),
+        (
+            "/dev/api/tokens",
+            r#"{"address":"bob@example.test","lifetme":60}"#,
+        ),
         ("/dev/api/clock", "{}"),
+        ("/dev/api/clock", r#"{"advance":"1h","rset":true}"#),
+        ("/dev/api/clock", "advance=1h&more=x"),
+        ("/dev/api/clock", r#""advance""#),
     ] {
         let answer = post(&mut house, path, body).await;
         assert_eq!(
@@ -132,6 +139,11 @@ async fn the_console_has_a_twin_for_programs() {
             "{path} {body}"
         );
         assert!(answer.json()["error"].is_string());
+    }
+    for nowhere in ["/dev/api/", "/dev/api/fault", "/dev/api/faults/1"] {
+        let answer = house.browser.get(nowhere).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{nowhere}");
+        assert!(answer.json()["error"].is_string(), "{nowhere}");
     }
     assert_eq!(
         house.browser.get("/dev/api/people").await.json()[1]["address"],
