@@ -10,6 +10,7 @@ mod arrivals;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod metadata;
+mod names;
 
 pub(crate) use arrivals::Arrivals;
 pub(crate) use metadata::Method;
@@ -261,21 +262,21 @@ impl Identity {
         }
     }
 
-    /// Refuses names that clients bear whom an administrator knows, and this server's own.
+    /// Refuses names that look like those of clients whom an administrator knows, and like this server's own.
     fn check_name(&self, name: &str, own: Option<&str>) -> Result<()> {
-        let plain = |name: &str| {
-            let letters = name.chars().filter(|letter| letter.is_alphanumeric());
-            letters.flat_map(char::to_lowercase).collect::<String>()
-        };
-        let wanted = plain(name);
-        let taken = |client: &Arc<Client>| {
-            Some(&*client.id) != own && client.is_vetted() && plain(&client.name) == wanted
-        };
+        let wanted = names::skeleton(name);
         if wanted.is_empty() {
             return Err(invalid("client_name has no letters."));
         }
-        if plain(&self.inner.config.host) == wanted || self.inner.clients.any(taken) {
-            return Err(invalid("client_name is taken here."));
+        let taken = |client: &Arc<Client>| {
+            Some(&*client.id) != own
+                && client.is_vetted()
+                && names::skeleton(&client.name) == wanted
+        };
+        if names::is_reserved(name, &self.inner.config.host) || self.inner.clients.any(taken) {
+            return Err(invalid(
+                "client_name is taken here, or looks like one that is.",
+            ));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Reads what a program says of itself (RFC 7591 §2, OpenID Connect Registration §2). What is not understood is ignored, as §2
 //! wants; what is understood and cannot be is refused, so that nobody believes it was taken.
 
-use super::{Result, invalid};
+use super::{Result, invalid, names};
 use crate::assertion::VerifyKey;
 use crate::client::ClientKind;
 use crate::clients::{REDIRECTS_MAX, new_redirect};
@@ -208,7 +208,7 @@ fn check_name(name: &str) -> Result<()> {
     if name.contains(['"', '“', '”', '„', '‟', '«', '»', '<', '>', '@']) {
         return Err(invalid("client_name has a letter that names do not need."));
     }
-    Ok(())
+    names::check(name)
 }
 
 /// A member. One that is null is not there (RFC 7592 §2.2).
