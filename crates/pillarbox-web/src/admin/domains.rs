@@ -11,8 +11,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-/// Domains on the page.
-const SHOWN: usize = 500;
+/// Domains on one page.
+const SHOWN: usize = 100;
 
 #[derive(Template)]
 #[template(path = "admin/domains.html")]
@@ -20,7 +20,10 @@ struct List<'a> {
     site: &'a Site,
     frame: Frame<'a>,
     rows: Vec<Row>,
-    left_out: usize,
+    search: &'a str,
+    search_encoded: String,
+    /// Where the next page begins.
+    more: Option<String>,
 }
 
 struct Row {
@@ -57,15 +60,29 @@ fn row(found: DomainRow) -> Row {
     }
 }
 
-pub(crate) async fn list(State(app): State<App>, Administrator(signed): Administrator) -> Response {
-    let found = match domains(&app.web.store, &app.web.control.domain()).await {
+pub(crate) async fn list(
+    State(app): State<App>,
+    Administrator(signed): Administrator,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let pairs = form::read(query.unwrap_or_default().as_bytes());
+    let (search, after) = (form::get(&pairs, "search"), form::get(&pairs, "after"));
+    let mut found = match domains(&app.web.store, &app.web.control.domain()).await {
         Ok(found) => found,
         Err(fault) => return failed(&app, &fault),
     };
+    let wanted = search.trim().to_lowercase();
+    found.retain(|one| one.name.contains(&wanted));
+    // One that is gone is no place any more: then it begins at the beginning.
+    let from = found.iter().position(|one| one.name == after);
+    found.drain(..from.map_or(0, |at| at + 1));
+    let last = found.get(SHOWN - 1).filter(|_| found.len() > SHOWN);
     let page = List {
         site: &app.site,
         frame: Frame::admin(&signed, "/admin/domains"),
-        left_out: found.len().saturating_sub(SHOWN),
+        search,
+        search_encoded: form::encode(search),
+        more: last.map(|one| form::encode(&one.name)),
         rows: found.into_iter().take(SHOWN).map(row).collect(),
     };
     show(StatusCode::OK, &page)
