@@ -50,6 +50,28 @@ pub async fn domains(store: &Store, first: &str) -> Result<Vec<DomainRow>, Store
     Ok(rows)
 }
 
+/// Whether mail for a domain is ours already: an account has an address in it, or it is the one of the configuration.
+///
+/// # Errors
+/// The store's.
+pub async fn serves(store: &Store, first: &str, domain: &str) -> Result<bool, StoreError> {
+    if domain.eq_ignore_ascii_case(first) {
+        return Ok(true);
+    }
+    let mut after: Option<String> = None;
+    loop {
+        let page = store.accounts(after.as_deref(), READ_AT_ONCE).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(false);
+        };
+        after = Some(last.clone());
+        let mut names = page.iter().filter_map(|(one, _)| one.rsplit_once('@'));
+        if names.any(|(_, name)| name.eq_ignore_ascii_case(domain)) {
+            return Ok(true);
+        }
+    }
+}
+
 /// One record to publish. Names end with their dot, as in a zone file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsRecord {

@@ -40,7 +40,7 @@ pub use control::{
     Condition, Control, Ended, Fault, FaultNames, FaultWanted, Happening, LiveSession, LookingUp,
     NoControl, SignedIn, Speaker, Wanted, WireConnection, WireLine,
 };
-pub use domains::{DnsRecord, DomainRow, domains, records};
+pub use domains::{DnsRecord, DomainRow, domains, records, serves};
 pub use published::{Answer, Check, Checked, Found, Question, RecordKind, Standing, check};
 
 use axum::Router;

@@ -99,12 +99,18 @@ fn account(verb: AccountVerb, server: &Where<'_>) -> Result<(), Failure> {
         } => {
             let password = secret("Password (empty for none): ")?;
             let password = Some(password).filter(|password| !password.is_empty());
-            server.ask(&Request::AccountAdd {
+            let made = server.ask(&Request::AccountAdd {
                 address: address.clone(),
                 password,
                 administrator,
             })?;
-            tell(&format!("Made {address}."))
+            tell(&format!("Made {address}."))?;
+            match made.get("new_domain").and_then(Value::as_str) {
+                Some(domain) => tell(&format!(
+                    "No account was in {domain} before: from now on this server takes mail for it. If that is a slip, remove the account."
+                )),
+                None => Ok(()),
+            }
         }
         AccountVerb::Invite { address } => {
             let made = server.ask(&Request::AccountInvite { address })?;

@@ -1,6 +1,7 @@
 //! People: found, added, invited, suspended. An administrator never learns or sets a password: a link lets its owner do so.
 
 use crate::account::Trail;
+use crate::domains::serves;
 use crate::frame::Frame;
 use crate::pages::{failed, go, message, show};
 use crate::signed::{Administrator, Signed};
@@ -13,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use pillarbox_oauth::{Act, Deed, IdentityError};
 use pillarbox_store::mail::{AccountId, StoreError};
+use url::Host;
 
 /// Accounts on one page.
 const SHOWN: usize = 100;
@@ -37,6 +39,16 @@ struct List<'a> {
     /// What was typed, when it could not be added.
     address: &'a str,
     error: Option<String>,
+}
+
+/// Asks whether a domain is meant that no account is in yet.
+#[derive(Template)]
+#[template(path = "admin/new_domain.html")]
+struct NewDomain<'a> {
+    site: &'a Site,
+    frame: Frame<'a>,
+    address: &'a str,
+    domain: &'a str,
 }
 
 struct Row {
@@ -172,6 +184,25 @@ pub(crate) async fn add(
         true => typed.to_owned(),
         false => format!("{typed}@{domain}"),
     };
+    match new_domain(&app, &address).await {
+        Ok(Some(domain)) if !matches!(Host::parse(&domain), Ok(Host::Domain(_))) => {
+            let error = Some(format!(
+                "{address} could not be added: {domain} is no domain."
+            ));
+            return shown(&app, &signed, None, "", "", typed, error).await;
+        }
+        Ok(Some(domain)) if form::get(&body, "new-domain") != domain => {
+            let page = NewDomain {
+                site: &app.site,
+                frame: Frame::admin(&signed, "/admin/accounts"),
+                address: &address,
+                domain: &domain,
+            };
+            return show(StatusCode::OK, &page);
+        }
+        Ok(_) => {}
+        Err(fault) => return failed(&app, &fault),
+    }
     let made = signed
         .identity
         .create_person(&address, None, app.web.control.naming(), app.now());
@@ -186,6 +217,17 @@ pub(crate) async fn add(
     tracing::info!(by = %signed.person.address(), %address, "account added");
     signed.identity.record(&id, Act::new(Deed::Made, app.now()));
     invited(&app, &signed, &id).await
+}
+
+/// The domain of an address if this server takes no mail for it yet.
+async fn new_domain(app: &App, address: &str) -> Result<Option<String>, StoreError> {
+    let domain = address.rsplit_once('@').map(|(_, domain)| domain);
+    let Some(domain) = domain.filter(|domain| !domain.is_empty()) else {
+        return Ok(None);
+    };
+    let domain = domain.to_lowercase();
+    let served = serves(&app.web.store, &app.web.control.domain(), &domain).await?;
+    Ok((!served).then_some(domain))
 }
 
 /// Whether it is the server's fault rather than the form's.

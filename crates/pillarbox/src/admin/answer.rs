@@ -153,6 +153,7 @@ pub async fn perform(
             administrator,
         } => {
             let now = house.clock.wall();
+            let domain = new_domain(house, &address).await?;
             let made = actor
                 .create_person(&address, password.as_deref(), house.naming, now)
                 .await;
@@ -162,7 +163,11 @@ pub async fn perform(
                 let set = actor.set_administrator(&id, true, now).await;
                 set.map_err(|error| identity(&error))?;
             }
-            Ok(json!({"address": address, "id": *id.0}))
+            let mut told = json!({"address": address, "id": *id.0});
+            if let Some(domain) = domain {
+                told["new_domain"] = json!(domain);
+            }
+            Ok(told)
         }
         Request::AccountInvite { address } => account_invite(house, actor, &address).await,
         Request::AccountAdmin {
@@ -299,6 +304,17 @@ pub async fn perform(
         }
         Request::StoreCheck => store_check(house).await,
     }
+}
+
+/// The domain of an address if no account has one in it yet.
+async fn new_domain(house: &House, address: &str) -> Result<Option<String>, Failure> {
+    let Some((_, domain)) = address.rsplit_once('@') else {
+        return Ok(None);
+    };
+    let domain = domain.to_lowercase();
+    let served = pillarbox_web::serves(&house.store, &house.config.domain, &domain).await;
+    let served = served.map_err(|error| store(&error))?;
+    Ok((!served).then_some(domain))
 }
 
 async fn token_issue(house: &House, address: &str, mint: Mint) -> Result<Value, Failure> {
