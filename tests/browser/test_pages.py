@@ -108,6 +108,18 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
     for kind, redirect in [("service", ""), ("web", "https://shop.example/a-rather-long-path/to/the/callback"), ("web", "nowhere")]:
         register(browser, server, f"A {kind} of {width}", kind, redirect)
         look("app-wrong" if redirect == "nowhere" else f"app-made-{kind}")
+    register(browser, server, f"On trial at {width} {scheme}", "device", tester=person.address)
+    look("app-testing")
+    field(browser, "add").send_keys("nobody-with-a-rather-long-name@example.test")
+    press(browser, "Add to the list")
+    look("app-testers-wrong")
+    browser.get(server["issuer"] + "/admin/apps?unapproved=yes")
+    look("apps-waiting")
+    browser.get(server["issuer"] + "/admin/accounts")
+    field(browser, "address").send_keys("somebody@a-domain-with-a-rather-long-name.gmial.test")
+    press(browser, "Add and invite")
+    look("new-domain")
+    press(browser, "Cancel")
     browser.get(server["issuer"] + "/admin/changes")
     look("changes")
     browser.get(server["issuer"] + "/dev")
@@ -118,6 +130,18 @@ def test_pages_fit_and_are_accessible(server, browser, axe, width, scheme):  # n
     assert not looker.faults, "\n".join(looker.faults)
     for box in kept:
         box.shutdown()
+
+
+def test_addresses_in_headings_break_between_their_words(server, person, browser):  # noqa: F811
+    enter(browser, server, person)
+    Looker(browser, 320, "light")
+    challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+    browser.get(ask(server, "http://127.0.0.1:51004/back", challenge, "s"))
+    broken = """return [...document.querySelector('h1 .address').childNodes].filter(node => {
+        const range = document.createRange(); range.selectNodeContents(node); return node.nodeType == 3 && range.getClientRects().length > 1
+    }).map(node => node.data)"""
+    assert browser.execute_script(broken) == []
+    assert browser.find_element(By.CSS_SELECTOR, "h1 .address").get_attribute("textContent") == person.address
 
 
 def register(browser, server, name, kind, redirect="", tester=None):

@@ -118,6 +118,10 @@ pub enum Deed {
     AppDelegated,
     /// A program was given another secret.
     AppSecretRotated,
+    /// A program was given another key.
+    AppKeyRotated,
+    /// Who may try a program out was said anew; [`Act::detail`] says who.
+    AppTestersChanged,
     /// A program was removed, and what people allowed it has ended.
     AppRemoved,
     /// Something else about how one signs in changed; [`Act::detail`] says what.

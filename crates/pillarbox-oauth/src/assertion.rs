@@ -93,6 +93,9 @@ pub struct VerifyKey {
     /// Whether this server made it: then nobody else has heard of it, and what it signed was signed for us.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     made_here: bool,
+    /// When it ends, if others have taken over, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Millis>,
 }
 
 impl VerifyKey {
@@ -157,7 +160,18 @@ impl VerifyKey {
             algorithm,
             key,
             made_here: false,
+            until: None,
         })
+    }
+
+    /// Whether it is the same key, whatever it is called.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.algorithm, &self.key) == (other.algorithm, &other.key)
+    }
+
+    /// Whether it may sign at `now`.
+    pub fn is_good(&self, now: Millis) -> bool {
+        self.until.is_none_or(|until| until > now)
     }
 
     /// Whether the signature is this key's.
@@ -371,13 +385,15 @@ impl<'a> Assertion<'a> {
     }
 
     /// The key of this client that signed it: the client is known before, so that no other's keys are tried.
-    pub(crate) fn signer<'c>(&self, client: &'c Client) -> Option<&'c VerifyKey> {
+    pub(crate) fn signer<'c>(&self, client: &'c Client, now: Millis) -> Option<&'c VerifyKey> {
         let named = |key: &&VerifyKey| match (&self.header.kid, &key.kid) {
             (Some(asked), Some(kid)) => asked == kid,
             _ => true,
         };
         let fitting = |key: &&VerifyKey| key.algorithm.is_named(&self.header.alg);
-        let mut keys = client.keys.iter().filter(named).filter(fitting);
+        let good = |key: &&VerifyKey| key.is_good(now);
+        let keys = client.keys.iter().filter(named).filter(fitting);
+        let mut keys = keys.filter(good);
         keys.find(|key| !self.header.crit && key.fits(self.message, &self.signature))
     }
 }
@@ -454,7 +470,7 @@ impl Identity {
             return Err(TokenError::new(ErrorCode::UnauthorizedClient, text));
         }
         let signer = assertion
-            .signer(&client)
+            .signer(&client, now)
             .ok_or_else(|| invalid("The signature is not by a key of this service account."))?;
         self.check_claims(&client, signer, &assertion.claims, now)?;
         Ok((client, assertion.claims))

@@ -204,6 +204,11 @@ impl Client {
         self.own.as_ref().is_none_or(|own| own.approved)
     }
 
+    /// Whether it registered itself; then it also replaces its keys itself (RFC 7592).
+    pub fn registered_itself(&self) -> bool {
+        self.own.is_some()
+    }
+
     /// Whether it registered itself, and nobody let it in or approved it yet.
     pub(crate) fn is_unused(&self) -> bool {
         self.own.as_ref().is_some_and(OwnRow::is_unused)

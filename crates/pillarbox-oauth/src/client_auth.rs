@@ -163,7 +163,7 @@ impl Identity {
         }
         let client = self.client(&claims.iss);
         let client = client.ok_or_else(|| unknown(NO_SUCH_CLIENT))?;
-        let signer = assertion.signer(&client);
+        let signer = assertion.signer(&client, now);
         signer.ok_or_else(|| unknown("the signature is not by a key it registered"))?;
         let audience = match &claims.aud {
             Value::Array(all) if all.len() == 1 => all[0].as_str(),

@@ -2,7 +2,7 @@
 //! thousands of people to one program. Secrets are made here, shown once, kept as hashes, and rotated with an overlap.
 //!
 //! Deliberately absent: changing what a client is. Whoever wants another program registers one; so what a person agreed to
-//! stays what it was.
+//! stays what it was. Who tries it out changes in `testers`, its keys in `enrol`.
 
 use crate::assertion::VerifyKey;
 use crate::client::{Audience, Client, ClientKind, Redirect, Status};
@@ -24,7 +24,7 @@ pub(crate) const CLIENTS_MAX: usize = 2_000;
 /// Most redirect addresses of one client.
 pub(crate) const REDIRECTS_MAX: usize = 20;
 /// Most people who try out one client, as with Google.
-const TESTERS_MAX: usize = 100;
+pub(crate) const TESTERS_MAX: usize = 100;
 /// Longest name, in characters.
 const NAME_CHARS_MAX: usize = 100;
 /// Longest redirect address, in bytes.
@@ -237,8 +237,10 @@ impl Identity {
                 .iter()
                 .max_by_key(|secret| secret.created)
                 .cloned();
-            let mut before =
-                newest.ok_or(IdentityError::BadClient("this client has no secret".into()))?;
+            let mut before = newest.ok_or(bad(match row.keys.is_empty() {
+                true => "this client has no secret",
+                false => "this client has no secret, it has a key: rotate that",
+            }))?;
             before.until = Some(now.saturating_add(millis(overlap)));
             row.secrets = vec![before, fresh.clone()];
             row.secrets
@@ -303,6 +305,18 @@ impl Identity {
         self.know_clients().await?;
         // From here on none of its tokens opens anything, so sessions are told before thousands of rows are written.
         let _ = self.inner.ended_clients.send((id.into(), None));
+        self.end_all_grants(id, &name, "the program was removed", now)
+            .await
+    }
+
+    /// Ends the grants of a client for everybody; how many there were. Its sessions are told by whoever calls this.
+    pub(crate) async fn end_all_grants(
+        &self,
+        id: &str,
+        name: &Arc<str>,
+        why: &'static str,
+        now: Millis,
+    ) -> Result<usize> {
         let (mut ended, mut after) = (0, None::<String>);
         loop {
             let page = self
@@ -319,8 +333,11 @@ impl Identity {
                 if ending.len() >= ACCOUNTS_AT_ONCE {
                     ended += joined(ending.join_next().await)?;
                 }
-                let (identity, client, name) = (self.clone(), id.to_owned(), Arc::clone(&name));
-                let end = async move { identity.end_grants_of(&account, client, name, now).await };
+                let (identity, client, name) = (self.clone(), id.to_owned(), Arc::clone(name));
+                let end = async move {
+                    let ended = identity.end_grants_of(&account, client, name, why, now);
+                    ended.await
+                };
                 ending.spawn(end);
             }
             while let Some(done) = ending.join_next().await {
@@ -335,6 +352,7 @@ impl Identity {
         account: &AccountId,
         client: String,
         name: Arc<str>,
+        why: &'static str,
         now: Millis,
     ) -> Result<usize> {
         let handle = self.inner.store.account(account);
@@ -361,7 +379,7 @@ impl Identity {
         self.inner.standings.forget(account);
         if live {
             let act = Act::new(Deed::GrantEnded, now).app(name);
-            self.record(account, act.detail("the program was removed"));
+            self.record(account, act.detail(why));
         }
         Ok(theirs.len())
     }

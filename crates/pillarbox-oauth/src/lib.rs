@@ -50,6 +50,7 @@ mod scram;
 mod server;
 mod sessions;
 mod standing;
+mod testers;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -71,7 +72,7 @@ pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::{ClientField, NewClient};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use dpop::{Confirmation, Proof};
-pub use enrol::Enrolled;
+pub use enrol::{Enrolled, Rekeyed};
 pub use external::{
     EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalCondition,
     ExternalProvider, ExternalRefusal, ExternalRequest, Fetch, Fetching, Recency, Shows, WhyNot,
@@ -95,6 +96,7 @@ pub use server::{
     TokenError, TokenResponse, UserInfo,
 };
 pub use sessions::{SESSION_MS, WebSession};
+pub use testers::TesterChange;
 
 use pillarbox_store::mail::{AccountId, Millis, Store, StoreError};
 use serde::Serialize;

@@ -1,6 +1,6 @@
 //! The token, revocation and user info endpoints (RFC 6749 §3.2, RFC 7009, OpenID Connect Core §5.3; wire §7.3, §7.6).
 
-use crate::authorize::{Params, code_key};
+use crate::authorize::{NOT_ON_THE_LIST, Params, code_key};
 use crate::client::{Client, ClientKind};
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
@@ -476,6 +476,10 @@ impl Identity {
     pub(crate) async fn issue(&self, new: Issue<'_>, now: Millis) -> Result<TokenResponse> {
         let life = self.inner.config.token_lifetime;
         let standing = self.may_be_given(new.account).await?;
+        // Taken off the list of those who try it out since they agreed. A service account asks nobody.
+        if new.client.kind != ClientKind::Service && !new.client.admits(&standing.address) {
+            return Err(invalid_grant(NOT_ON_THE_LIST).about(new.account));
+        }
         self.note_use(new.client, now).await?;
         self.first_use(now)?;
         let access = NewAccess {

@@ -172,7 +172,7 @@ async fn not_admitted(app: &App, identity: &Identity, error: &TokenError) -> Res
     endpoints::take_down(app, identity, "/device", error).await;
     let lines = [
         "This program is being tried out, and you are not on the list of those who may use it.",
-        "Nothing was allowed. Its author can add you.",
+        "Nothing was allowed. An administrator of this server can add you.",
     ];
     let title = "You cannot go on from here";
     message(

@@ -120,6 +120,13 @@ impl<'a> Frame<'a> {
             "app-delegated" => {
                 "The service account may do this from its next token on. What it may do no more has ended."
             }
+            "testers-added" => "They can use the program now.",
+            "tester-removed" => {
+                "The person can use the program no longer: what they allowed it has ended."
+            }
+            "testers-everybody" => {
+                "Everybody with an account can use the program now. Refresh tokens it is given from now on do not end after 7 days; those from before still do."
+            }
             "label-hidden" => "Mail programs no longer see the label.",
             "label-shown" => "Mail programs see the label again.",
             "clock" => "The clock was moved.",

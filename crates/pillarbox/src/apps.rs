@@ -9,12 +9,12 @@ use crate::{admin, suggest};
 use clap::{Args, Subcommand};
 use pillarbox_oauth::{
     Act, Audience, Client, ClientKind, Deed, Identity, IdentityError, NewClient, Scope, Scopes,
-    Status, VerifyKey,
+    Status, TesterChange, VerifyKey,
 };
 use pillarbox_store::mail::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[derive(Subcommand)]
@@ -46,6 +46,34 @@ pub enum AppVerb {
         /// How long the one before goes on
         #[arg(long, value_parser = crate::cli::duration, default_value = "24h", value_name = "DURATION")]
         overlap: Duration,
+    },
+    /// Give it another key; the one before goes on for a while
+    RotateKey {
+        /// As listed
+        id: String,
+        /// Its next public keys, PEM or JWKS; a service account without it gets a key made, which is printed once
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// How long the one before goes on
+        #[arg(long, value_parser = crate::cli::duration, default_value = "24h", value_name = "DURATION")]
+        overlap: Duration,
+        /// Somebody else may know the one before: end it at once, and what a service account got by it
+        #[arg(long, conflicts_with = "overlap")]
+        leaked: bool,
+    },
+    /// Say who tries it out, or let everybody use it; without an option, list them
+    Testers {
+        /// As listed
+        id: String,
+        /// Let this address use it; may be given several times
+        #[arg(long, value_name = "ADDRESS")]
+        add: Vec<String>,
+        /// Take this address off the list and end what it allowed; may be given several times
+        #[arg(long, value_name = "ADDRESS")]
+        remove: Vec<String>,
+        /// It is tried out no longer: everybody may use it, and new refresh tokens last
+        #[arg(long, conflicts_with_all = ["add", "remove"])]
+        everybody: bool,
     },
     /// Let an app that registered itself begin
     Approve {
@@ -166,6 +194,11 @@ pub enum Ask {
     Show(String),
     /// Another secret; the one before goes on for so many seconds.
     Rotate(String, u64),
+    /// Another key, as PEM or JWKS or made by the server; the one before goes on for so many seconds, or ends at
+    /// once.
+    RotateKey(String, Option<String>, u64),
+    /// Who tries it out: whom to add, whom to remove, or everybody.
+    Testers(String, Vec<String>, Vec<String>, bool),
     /// Let it begin.
     Approve(String),
     /// What it may do in everybody's name.
@@ -179,12 +212,7 @@ pub fn run(verb: AppVerb, server: &Where<'_>) -> Result<(), Failure> {
     let ask = |ask: Ask| server.ask(&admin::Request::App { ask });
     match verb {
         AppVerb::Add(mut new) => {
-            if let Some(file) = new.key.take() {
-                let text = std::fs::read_to_string(&file).map_err(|error| {
-                    Failure::could_not(format!("{} cannot be read: {error}", file.display()))
-                })?;
-                new.key_text = Some(text);
-            }
+            new.key_text = new.key.take().map(|file| read_key(&file)).transpose()?;
             added(&ask(Ask::Add(Box::new(new)))?)
         }
         AppVerb::List { json } => {
@@ -212,6 +240,37 @@ pub fn run(verb: AppVerb, server: &Where<'_>) -> Result<(), Failure> {
             ))?;
             say(text_of(&made, "client_secret"))
         }
+        AppVerb::RotateKey {
+            id,
+            key,
+            overlap,
+            leaked,
+        } => {
+            let key = key.map(|file| read_key(&file)).transpose()?;
+            let seconds = if leaked { 0 } else { overlap.as_secs() };
+            let asked = Ask::RotateKey(id.clone(), key, seconds);
+            rekeyed(&id, &ask(asked)?)
+        }
+        AppVerb::Testers {
+            id,
+            add,
+            remove,
+            everybody,
+        } => {
+            if add.is_empty() && remove.is_empty() && !everybody {
+                return say_testers(&ask(Ask::Show(id))?);
+            }
+            let removes = !remove.is_empty();
+            let ended = ask(Ask::Testers(id.clone(), add, remove, everybody))?;
+            let count = ended.get("grants").and_then(Value::as_u64).unwrap_or(0);
+            tell(&match (everybody, removes) {
+                (true, _) => format!(
+                    "Everybody with an account may use {id}. Refresh tokens it is given from now on do not end after 7 days; those from before still do."
+                ),
+                (_, true) => format!("The list of {id} is changed; {count} grants ended."),
+                _ => format!("The list of {id} is changed."),
+            })
+        }
         AppVerb::Approve { id } => {
             ask(Ask::Approve(id.clone()))?;
             tell(&format!("{id} may begin."))
@@ -237,6 +296,39 @@ pub fn run(verb: AppVerb, server: &Where<'_>) -> Result<(), Failure> {
             tell(&format!("{id} is removed; {count} grants ended."))
         }
     }
+}
+
+fn read_key(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file);
+    text.map_err(|error| Failure::could_not(format!("{} cannot be read: {error}", file.display())))
+}
+
+fn rekeyed(id: &str, made: &Value) -> Result<(), Failure> {
+    match made.get("until").and_then(Value::as_str) {
+        Some(until) => tell(&format!("The key before it is good until {until}."))?,
+        None => {
+            let count = made.get("grants").and_then(Value::as_u64).unwrap_or(0);
+            tell(&format!(
+                "The key before it opens nothing any more; {count} grants ended."
+            ))?;
+        }
+    }
+    let Some(key) = made.get("key") else {
+        return tell(&format!("The new key of {id} is registered."));
+    };
+    tell(
+        "The new key is shown this once. A secret that stood in the file before it is still good: rotate-secret makes another.",
+    )?;
+    say(&format!("{key:#}"))
+}
+
+fn say_testers(app: &Value) -> Result<(), Failure> {
+    if text_of(app, "audience") != "testing" {
+        return tell("Everybody with an account may use it.");
+    }
+    let all = app.get("testers").and_then(Value::as_array);
+    let mut all = all.into_iter().flatten().filter_map(Value::as_str);
+    all.try_for_each(say)
 }
 
 fn added(made: &Value) -> Result<(), Failure> {
@@ -274,6 +366,31 @@ pub async fn answer(ask: Ask, house: &House, identity: &Identity) -> Result<Valu
             let secret = secret.map_err(|error| refused(&error))?;
             let until = now.saturating_add(i64::try_from(overlap.as_millis()).unwrap_or(i64::MAX));
             Ok(json!({"client_secret": secret.expose(), "until": rfc3339(until)}))
+        }
+        Ask::RotateKey(id, key, seconds) => {
+            find(house, &id).await?;
+            let keys = key.as_deref().map(VerifyKey::read_all).transpose();
+            let keys = keys.map_err(|error| refused(&error))?.unwrap_or_default();
+            let overlap = Duration::from_secs(seconds);
+            let made = identity.rotate_client_key(&id, keys, overlap, now).await;
+            let made = made.map_err(|error| refused(&error))?;
+            let mut told = json!({"until": made.until.map(rfc3339), "grants": made.ended});
+            if let Some(file) = made.key_file {
+                told["key"] = file;
+            }
+            Ok(told)
+        }
+        Ask::Testers(id, add, remove, everybody) => {
+            find(house, &id).await?;
+            let change = TesterChange {
+                add,
+                remove,
+                everybody,
+            };
+            let ended = identity.change_testers(&id, &change, now).await;
+            ended
+                .map(|count| json!({"grants": count}))
+                .map_err(|error| refused(&error))
         }
         Ask::Approve(id) => {
             let client = find(house, &id).await?;
@@ -394,8 +511,7 @@ fn in_json(client: &Client) -> Value {
         Audience::Testing(people) => ("testing", people.iter().map(ToString::to_string).collect()),
     };
     let secret = |(created, until): (i64, Option<i64>)| json!({"created": rfc3339(created), "until": until.map(rfc3339)});
-    let key =
-        |key: &VerifyKey| json!({"kid": key.kid, "algorithm": format!("{:?}", key.algorithm)});
+    let key = |key: &VerifyKey| json!({"kid": key.kid, "algorithm": format!("{:?}", key.algorithm), "until": key.until.map(rfc3339)});
     json!({
         "id": *client.id, "name": *client.name, "kind": kind, "confidential": client.is_confidential(),
         "redirects": client.redirects.iter().map(redirect).collect::<Vec<_>>(),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    ClientKind, IMAP_ADMIN_SCOPE, NewClient, Scopes, Service, TokenError, TokenResponse, VerifyKey,
+    ClientKind, Deed, IMAP_ADMIN_SCOPE, IdentityError, NewClient, Scopes, Service, TokenError,
+    TokenResponse, VerifyKey,
 };
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
@@ -11,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -562,4 +564,103 @@ async fn finer_scopes_open_what_they_name() {
             assert!(found.is_err() || found.unwrap().may_write() != read_only);
         }
     }
+}
+
+#[tokio::test]
+async fn another_key_takes_over() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let identity = &house.identity;
+    let day = Duration::from_secs(24 * 3600);
+    let made = identity
+        .rotate_client_key(&robot.id, Vec::new(), day, NOW)
+        .await
+        .unwrap();
+    assert_eq!((made.until, made.ended), (Some(NOW + 24 * HOUR), 0));
+    let file = made.key_file.unwrap();
+    assert!(file.get("client_secret").is_none());
+    let pem = file["private_key"].as_str().unwrap().as_bytes();
+    let next = Robot {
+        id: robot.id.clone(),
+        key: EncodingKey::from_rsa_pem(pem).unwrap(),
+        algorithm: Algorithm::RS256,
+    };
+    ask(&house, &next.sign(&json!({})), NOW).await.unwrap();
+    ask(&house, &robot.sign(&json!({})), NOW).await.unwrap();
+    // To the moment, though the assertion itself would be good.
+    let later = |seconds: i64| {
+        let at = NOW / 1000 + seconds;
+        json!({"iat": at, "exp": at + 600})
+    };
+    let end = NOW + 24 * HOUR;
+    let (before, then) = (later(24 * 3600 - 1), later(24 * 3600));
+    ask(&house, &robot.sign(&before), end - 1).await.unwrap();
+    let over = ask(&house, &robot.sign(&then), end).await.unwrap_err();
+    assert_eq!(over.code.name(), "invalid_grant");
+    ask(&house, &next.sign(&then), end).await.unwrap();
+
+    // A third: of those before only the last goes on.
+    let (public, _) = VerifyKey::generate("k3".into()).await.unwrap();
+    let made = identity.rotate_client_key(&robot.id, vec![public.clone()], day, NOW);
+    assert!(made.await.unwrap().key_file.is_none());
+    assert!(ask(&house, &robot.sign(&json!({})), NOW).await.is_err());
+    ask(&house, &next.sign(&json!({})), NOW).await.unwrap();
+    let again = identity.rotate_client_key(&robot.id, vec![public], day, NOW);
+    assert!(matches!(again.await, Err(IdentityError::BadClient(_))));
+    let changes = identity.changes(9, NOW + 1).await.unwrap();
+    assert_eq!(
+        (changes[0].deed, changes[0].app.as_deref()),
+        (Deed::AppKeyRotated, Some("Archive"))
+    );
+}
+
+#[tokio::test]
+async fn a_key_taken_back_at_once_takes_with_it_what_it_signed() {
+    let house = House::new().await;
+    let robot = robot(&house, "mail").await;
+    let identity = &house.identity;
+    let tokens = ask(&house, &robot.sign(&json!({})), NOW).await.unwrap();
+    let mut told = identity.ended_clients();
+    let made = identity.rotate_client_key(&robot.id, Vec::new(), Duration::ZERO, NOW);
+    let made = made.await.unwrap();
+    assert_eq!((made.until, made.ended), (None, 1));
+    assert_eq!(
+        told.try_recv().unwrap(),
+        (robot.id.as_str().into(), Some(Scopes::default()))
+    );
+    assert!(ask(&house, &robot.sign(&json!({})), NOW).await.is_err());
+    let access = tokens.access_token.expose();
+    let refused = identity.bearer(ADA, access, Service::Imap, NOW).await;
+    assert!(refused.unwrap_err().cause.contains("revoked"));
+    let trail = identity.activity(&house.ada, 9, NOW + 1).await.unwrap();
+    let ended = trail.iter().find(|one| one.deed == Deed::GrantEnded);
+    assert_eq!(
+        ended.unwrap().detail.as_deref(),
+        Some("the program's key was taken back")
+    );
+}
+
+#[tokio::test]
+async fn who_has_no_key_is_given_none() {
+    let house = House::new().await;
+    let identity = &house.identity;
+    let new = NewClient {
+        redirects: vec!["https://shop.example/cb".into()],
+        ..NewClient::new("Shop", ClientKind::Web)
+    };
+    let shop = identity.add_client(new.clone(), NOW).await.unwrap().0;
+    let (public, _) = VerifyKey::generate("k".into()).await.unwrap();
+    let keyed = NewClient {
+        keys: vec![public],
+        confidential: false,
+        ..new
+    };
+    let keyed = identity.add_client(keyed, NOW).await.unwrap().0;
+    for id in [&*shop.id, &*keyed.id, "cli", "nobody"] {
+        let made = identity.rotate_client_key(id, Vec::new(), Duration::ZERO, NOW);
+        assert!(made.await.is_err(), "{id}");
+    }
+    let secret = identity.rotate_client_secret(&keyed.id, Duration::ZERO, NOW);
+    let told = secret.await.unwrap_err().to_string();
+    assert!(told.contains("key"), "{told}");
 }

@@ -1,10 +1,11 @@
 //! Registered clients: secrets, rotation, the audience of those who try one out, the end of a client.
 
 use super::authorization::request;
-use super::tokens::redeem;
 use super::*;
+use crate::{Audience, TesterChange};
 use crate::{BasicAuth, Client, ClientKind, IdentityError, NewClient, Secret, Service, TokenError};
 use std::time::Duration;
+use tokens::redeem;
 
 const WEB: &str = "https://app.example/cb";
 
@@ -380,4 +381,145 @@ async fn who_waits_for_approval_gets_nothing() {
     );
     house.identity.approve_client(&client.id).await.unwrap();
     assert!(proves(&house, &client.id, &secret, NOW).await);
+}
+
+/// A code for the program, and the form that redeems it.
+async fn agreed(house: &House, id: &str, secret: &str) -> Vec<(String, String)> {
+    let asked = [
+        ("client_id", id),
+        ("redirect_uri", WEB),
+        ("access_type", "offline"),
+        ("prompt", "consent"),
+    ];
+    let code = tokens::code(house, &asked).await;
+    let proof = [
+        ("client_id", id),
+        ("client_secret", secret),
+        ("redirect_uri", WEB),
+    ];
+    tokens::form(&code, &proof)
+}
+
+async fn tried_out(house: &House) -> (Arc<Client>, String) {
+    let new = NewClient {
+        testers: Some(vec![ADA.into()]),
+        ..web()
+    };
+    let (client, secret) = add(house, new).await;
+    (client, secret.expose().to_owned())
+}
+
+fn change(add: &[&str], remove: &[&str]) -> TesterChange {
+    let owned = |all: &[&str]| all.iter().map(ToString::to_string).collect();
+    TesterChange {
+        add: owned(add),
+        remove: owned(remove),
+        everybody: false,
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_the_list_leaves_the_program() {
+    let house = House::new().await;
+    let (client, secret) = tried_out(&house).await;
+    let identity = &house.identity;
+    let tokens = identity
+        .token(None, &agreed(&house, &client.id, &secret).await, NOW)
+        .await
+        .unwrap();
+    // Agreed to, and not yet redeemed.
+    let form = agreed(&house, &client.id, &secret).await;
+
+    let swap = change(&["BOB@example.test"], &["Ada@Example.test"]);
+    let ended = identity.change_testers(&client.id, &swap, NOW).await;
+    assert_eq!(ended.unwrap(), 1);
+    let now = identity.client(&client.id).unwrap();
+    assert_eq!(now.audience, Audience::Testing(vec![BOB.into()]));
+    let access = tokens.access_token.expose();
+    let refused = identity.bearer(ADA, access, Service::Imap, NOW).await;
+    assert!(refused.unwrap_err().cause.contains("revoked"));
+    let late = identity.token(None, &form, NOW).await.unwrap_err();
+    assert_eq!(late.code.name(), "invalid_grant");
+    let changes = identity.changes(10, NOW + 1).await.unwrap();
+    assert_eq!(
+        (changes[0].deed, changes[0].detail.as_deref()),
+        (
+            crate::Deed::AppTestersChanged,
+            Some("added: BOB@example.test; removed: Ada@Example.test")
+        )
+    );
+}
+
+#[tokio::test]
+async fn who_is_on_the_list_is_said_within_reason() {
+    let house = House::new().await;
+    let (client, _) = tried_out(&house).await;
+    let identity = &house.identity;
+    for wrong in [
+        change(&[], &[]),
+        change(&["nobody@example.test"], &[]),
+        change(&[], &[BOB]),
+        TesterChange {
+            everybody: true,
+            ..change(&[BOB], &[])
+        },
+    ] {
+        let refused = identity.change_testers(&client.id, &wrong, NOW).await;
+        assert!(
+            matches!(refused, Err(IdentityError::BadClient(_))),
+            "{wrong:?}"
+        );
+    }
+    let crowd = change(&[BOB; 101], &[]);
+    let refused = identity.change_testers(&client.id, &crowd, NOW).await;
+    assert!(matches!(refused, Err(IdentityError::TooMany("testers"))));
+    let bob = change(&[BOB], &[]);
+    let fixed = identity.change_testers("cli", &bob, NOW);
+    assert!(matches!(fixed.await, Err(IdentityError::NoSuch(_))));
+    // Twice is once, and nobody may be left.
+    identity
+        .change_testers(&client.id, &change(&[ADA], &[]), NOW)
+        .await
+        .unwrap();
+    identity
+        .change_testers(&client.id, &change(&[], &[ADA]), NOW)
+        .await
+        .unwrap();
+    let left = identity.client(&client.id).unwrap();
+    assert_eq!(left.audience, Audience::Testing(Vec::new()));
+}
+
+#[tokio::test]
+async fn when_the_trial_ends_new_refresh_tokens_last() {
+    let house = House::new().await;
+    let (client, secret) = tried_out(&house).await;
+    let identity = &house.identity;
+    let before = identity
+        .token(None, &agreed(&house, &client.id, &secret).await, NOW)
+        .await
+        .unwrap();
+    let everybody = TesterChange {
+        everybody: true,
+        ..TesterChange::default()
+    };
+    let ended = identity.change_testers(&client.id, &everybody, NOW).await;
+    assert_eq!(ended.unwrap(), 0);
+    let after = identity
+        .token(None, &agreed(&house, &client.id, &secret).await, NOW)
+        .await
+        .unwrap();
+    for (tokens, good) in [(before, false), (after, true)] {
+        let form = params(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", &client.id),
+            ("client_secret", &secret),
+            ("refresh_token", tokens.refresh_token.unwrap().expose()),
+        ]);
+        let answer = identity.token(None, &form, NOW + 8 * 24 * HOUR).await;
+        let told = answer.map_err(|error| error.why.cause);
+        assert_eq!(told.is_ok(), good, "{:?}", told.err());
+    }
+    let bob = change(&[BOB], &[]);
+    let again = identity.change_testers(&client.id, &bob, NOW);
+    assert!(matches!(again.await, Err(IdentityError::BadClient(_))));
 }

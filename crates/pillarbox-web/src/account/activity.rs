@@ -188,6 +188,8 @@ fn entry(activity: &Activity, now: i64) -> Entry {
             format!("{app} may act in everybody’s name as follows"),
         ),
         Deed::AppSecretRotated => ("change", format!("{app} was given a new secret")),
+        Deed::AppKeyRotated => ("change", format!("{app} was given a new key")),
+        Deed::AppTestersChanged => ("change", format!("Who may use {app} was said anew")),
         Deed::AppRemoved => ("bad", format!("{app} was removed")),
     };
     let rest = match (activity.deed, detail) {

@@ -1,4 +1,4 @@
-//! One program: what it is, its secret, what it may do in everybody's name.
+//! One program: what it is, its secret or key, who tries it out, what it may do in everybody's name.
 
 use crate::frame::Frame;
 use crate::pages::{failed, go, message, show};
@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use pillarbox_oauth::{
     Act, Audience, Client, ClientKind, Deed, Enrolled, IdentityError, Scope, Scopes, Status,
+    TesterChange, VerifyKey,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,9 +72,19 @@ pub(crate) fn ticked(body: &[(String, String)]) -> Scopes {
 pub(crate) struct Once {
     title: &'static str,
     secret: Option<String>,
-    /// Until when the secret before is good.
+    /// Until when the secret or key before is good.
     before: Option<When>,
     file: Option<String>,
+    /// The key before opens nothing any more: so many grants ended with it.
+    ended: Option<usize>,
+}
+
+/// What could not be done, and beside which form that is said.
+struct Wrong {
+    place: &'static str,
+    text: String,
+    /// What was typed there.
+    typed: String,
 }
 
 #[derive(Template)]
@@ -88,7 +99,7 @@ struct Page<'a> {
     testers: Vec<String>,
     testing: bool,
     secrets: Vec<(When, Option<When>)>,
-    keys: Vec<String>,
+    keys: Vec<(String, Option<When>)>,
     registered: Option<When>,
     waiting: bool,
     /// Enrolled itself and goes on without approval.
@@ -96,7 +107,20 @@ struct Page<'a> {
     service: bool,
     ticks: Vec<Tick>,
     overlaps: [(&'static str, &'static str, u64); 4],
+    /// Whether an administrator may give it another key.
+    rekeys: bool,
     once: Option<Once>,
+    wrong: Option<Wrong>,
+}
+
+impl Page<'_> {
+    fn wrong(&self, place: &str) -> Option<&Wrong> {
+        self.wrong.as_ref().filter(|wrong| wrong.place == place)
+    }
+
+    fn typed(&self, place: &str) -> &str {
+        self.wrong(place).map_or("", |wrong| &wrong.typed)
+    }
 }
 
 pub(crate) fn kind(kind: ClientKind) -> &'static str {
@@ -124,7 +148,7 @@ pub(crate) async fn view(
 ) -> Response {
     let pairs = form::read(query.clone().unwrap_or_default().as_bytes());
     match named(&app, form::get(&pairs, "client")).await {
-        Ok(client) => page(&app, &signed, query, &client, None),
+        Ok(client) => page(&app, &signed, query, &client, None, None),
         Err(response) => response,
     }
 }
@@ -146,10 +170,10 @@ pub(crate) fn registered(app: &App, signed: &Signed, made: Enrolled) -> Response
     let once = Once {
         title: "It is registered",
         secret: made.secret.map(|secret| secret.expose().to_owned()),
-        before: None,
         file: made.key_file.map(|file| format!("{file:#}")),
+        ..Once::default()
     };
-    page(app, signed, None, &made.client, Some(once))
+    page(app, signed, None, &made.client, Some(once), None)
 }
 
 fn page(
@@ -158,16 +182,22 @@ fn page(
     query: Option<String>,
     client: &Client,
     once: Option<Once>,
+    wrong: Option<Wrong>,
 ) -> Response {
+    let status = match wrong {
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        None => StatusCode::OK,
+    };
     let now = app.now();
     let testers = match &client.audience {
         Audience::Everyone => Vec::new(),
         Audience::Testing(people) => people.iter().map(ToString::to_string).collect(),
     };
     let good = |(_, until): &(_, Option<i64>)| until.is_none_or(|until| until > now);
-    let key = |key: &pillarbox_oauth::VerifyKey| {
+    let key = |key: &VerifyKey| {
         let name = key.kid.as_deref().unwrap_or("without a name");
-        format!("{name} ({:?})", key.algorithm)
+        let until = key.until.map(|at| When::new(at, now));
+        (format!("{name} ({:?})", key.algorithm), until)
     };
     let page = Page {
         site: &app.site,
@@ -183,7 +213,15 @@ fn page(
             .filter(good)
             .map(|(at, until)| (When::new(at, now), until.map(|at| When::new(at, now))))
             .collect(),
-        keys: client.keys().iter().map(key).collect(),
+        keys: client
+            .keys()
+            .iter()
+            .filter(|key| key.is_good(now))
+            .map(key)
+            .collect(),
+        rekeys: client.registered.is_some()
+            && !client.registered_itself()
+            && !client.keys().is_empty(),
         registered: client.registered.map(|at| When::new(at, now)),
         waiting: client.status == Status::Waiting,
         stranger: client.status == Status::Active && !client.is_vetted(),
@@ -191,8 +229,9 @@ fn page(
         ticks: ticks(client.delegated()),
         overlaps: OVERLAPS,
         once,
+        wrong,
     };
-    show(StatusCode::OK, &page)
+    show(status, &page)
 }
 
 /// Gives it another secret, which is shown this once.
@@ -203,10 +242,7 @@ pub(crate) async fn rotate(
 ) -> Response {
     let body = form::read(&body);
     let (id, now) = (form::get(&body, "client"), app.now());
-    let asked = form::get(&body, "overlap");
-    let overlap = OVERLAPS.iter().find(|(name, ..)| *name == asked);
-    let overlap = overlap.map_or(OVERLAPS[0].2, |(.., seconds)| *seconds);
-    let overlap = Duration::from_secs(overlap);
+    let overlap = overlap(&body);
     let made = signed.identity.rotate_client_secret(id, overlap, now).await;
     let secret = match made {
         Ok(secret) => secret,
@@ -222,9 +258,116 @@ pub(crate) async fn rotate(
         title: "Its new secret",
         secret: Some(secret.expose().to_owned()),
         before: (until > now).then(|| When::new(until, now)),
-        file: None,
+        ..Once::default()
     };
-    page(&app, &signed, None, &client, Some(once))
+    page(&app, &signed, None, &client, Some(once), None)
+}
+
+/// How long what is replaced goes on.
+fn overlap(body: &[(String, String)]) -> Duration {
+    let asked = form::get(body, "overlap");
+    let overlap = OVERLAPS.iter().find(|(name, ..)| *name == asked);
+    Duration::from_secs(overlap.map_or(OVERLAPS[0].2, |(.., seconds)| *seconds))
+}
+
+/// Gives it another key: one of its own, or for a service account one made here, which is shown this once.
+pub(crate) async fn rekey(
+    State(app): State<App>,
+    Administrator(signed): Administrator,
+    body: Bytes,
+) -> Response {
+    let body = form::read(&body);
+    let (id, now) = (form::get(&body, "client"), app.now());
+    let typed = form::get(&body, "key").trim();
+    let client = match named(&app, id).await {
+        Ok(client) => client,
+        Err(response) => return response,
+    };
+    let keys = match typed.is_empty() {
+        true => Ok(Vec::new()),
+        false => VerifyKey::read_all(typed),
+    };
+    let made = match keys {
+        Ok(keys) => {
+            let made = signed
+                .identity
+                .rotate_client_key(id, keys, overlap(&body), now);
+            made.await
+        }
+        Err(fault) => Err(fault),
+    };
+    let made = match made {
+        Ok(made) => made,
+        Err(fault @ IdentityError::BadClient(_)) => {
+            // It may have been a private key: that is not said again.
+            let wrong = wrong("key", &fault, "");
+            return page(&app, &signed, None, &client, None, Some(wrong));
+        }
+        Err(IdentityError::NoSuch(_)) => return back(id, ""),
+        Err(fault) => return failed(&app, &fault),
+    };
+    let client = match named(&app, id).await {
+        Ok(client) => client,
+        Err(response) => return response,
+    };
+    let once = Once {
+        title: match made.key_file {
+            Some(_) => "Its new key",
+            None => "Its new key is registered",
+        },
+        before: made.until.map(|until| When::new(until, now)),
+        ended: made.until.is_none().then_some(made.ended),
+        file: made.key_file.map(|file| format!("{file:#}")),
+        ..Once::default()
+    };
+    tracing::info!(by = %signed.person.address(), client = id, "app given another key");
+    page(&app, &signed, None, &client, Some(once), None)
+}
+
+/// Adds people who try it out, takes one off the list, or lets everybody use it.
+pub(crate) async fn testers(
+    State(app): State<App>,
+    Administrator(signed): Administrator,
+    body: Bytes,
+) -> Response {
+    let body = form::read(&body);
+    let id = form::get(&body, "client");
+    let typed = form::get(&body, "add");
+    let remove = form::get(&body, "remove");
+    let change = TesterChange {
+        add: super::new_app::words(typed),
+        remove: super::new_app::words(remove),
+        everybody: !form::get(&body, "everybody").is_empty(),
+    };
+    let done = match (change.everybody, remove.is_empty()) {
+        (true, _) => "testers-everybody",
+        (_, false) => "tester-removed",
+        (_, true) => "testers-added",
+    };
+    let client = match named(&app, id).await {
+        Ok(client) => client,
+        Err(response) => return response,
+    };
+    match signed.identity.change_testers(id, &change, app.now()).await {
+        Ok(_) => {
+            tracing::info!(by = %signed.person.address(), client = id, change = done, "app changed");
+            back(id, done)
+        }
+        Err(fault @ (IdentityError::BadClient(_) | IdentityError::TooMany(_))) => {
+            let wrong = wrong("add", &fault, typed);
+            page(&app, &signed, None, &client, None, Some(wrong))
+        }
+        Err(IdentityError::NoSuch(_)) => back(id, ""),
+        Err(fault) => failed(&app, &fault),
+    }
+}
+
+fn wrong(place: &'static str, fault: &IdentityError, typed: &str) -> Wrong {
+    Wrong {
+        place,
+        text: super::new_app::sentence(fault),
+        typed: typed.to_owned(),
+    }
 }
 
 /// Says anew what a service account may do in everybody's name.

@@ -26,6 +26,8 @@ pub(crate) fn routes() -> Router<App> {
         .route("/admin/apps/new", get(new_app::page).post(new_app::add))
         .route("/admin/apps/view", get(app::view))
         .route("/admin/apps/rotate", post(app::rotate))
+        .route("/admin/apps/rekey", post(app::rekey))
+        .route("/admin/apps/testers", post(app::testers))
         .route("/admin/apps/delegate", post(app::delegate))
         .route("/admin/domains", get(domains::list))
         .route("/admin/domains/view", get(domains::view))

@@ -137,7 +137,7 @@ fn read(body: &[u8]) -> Filled {
 }
 
 /// One to a line; blanks and commas part them too, and none of these words has them inside.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     let parts = text.split(|letter: char| letter.is_whitespace() || letter == ',');
     let parts = parts.filter(|part| !part.is_empty());
     parts.map(str::to_owned).collect()
@@ -202,7 +202,7 @@ async fn check_testers(
     Ok(None)
 }
 
-fn sentence(fault: &IdentityError) -> String {
+pub(super) fn sentence(fault: &IdentityError) -> String {
     let text = fault.to_string();
     let mut letters = text.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);

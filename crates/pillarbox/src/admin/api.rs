@@ -64,6 +64,8 @@ pub fn router(house: Arc<House>) -> Router {
         .route("/apps/{id}/approve", post(approve))
         .route("/apps/{id}/delegate", post(delegate))
         .route("/apps/{id}/rotate-secret", post(rotate_secret))
+        .route("/apps/{id}/rotate-key", post(rotate_key))
+        .route("/apps/{id}/testers", post(testers))
         .route("/domains", get(domains))
         .route("/domains/{domain}/dns", get(domain_dns))
         .route("/domains/{domain}/check", get(domain_check))
@@ -628,12 +630,72 @@ async fn rotate_secret(
     body: Result<Option<Json<Rotation>>, JsonRejection>,
 ) -> Answer {
     let Rotation { overlap } = body?.map(|Json(rotation)| rotation).unwrap_or_default();
-    let overlap = match overlap {
-        Some(text) => crate::cli::duration(&text)
-            .map_err(|why| Failure::usage(format!("overlap {text:?}: {why}")))?,
-        None => OVERLAP,
-    };
+    let overlap = read_overlap(overlap)?;
     let request = apps::Ask::Rotate(id, overlap.as_secs());
+    ask_of_app(&house, &who, request).await
+}
+
+fn read_overlap(text: Option<String>) -> Result<Duration, Failure> {
+    let Some(text) = text else {
+        return Ok(OVERLAP);
+    };
+    crate::cli::duration(&text).map_err(|why| Failure::usage(format!("overlap {text:?}: {why}")))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRotation {
+    /// How long the one before goes on, as 24h.
+    overlap: Option<String>,
+    /// Its next public keys, PEM or JWKS; a service account without them gets a key made.
+    keys: Option<String>,
+    /// Those before end at once, and what a service account got by them.
+    #[serde(default)]
+    leaked: bool,
+}
+
+async fn rotate_key(
+    State(house): Here,
+    Extension(who): Who,
+    Path(id): Path<String>,
+    body: Result<Option<Json<KeyRotation>>, JsonRejection>,
+) -> Answer {
+    let asked = body?.map(|Json(asked)| asked).unwrap_or_default();
+    let overlap = match (asked.leaked, asked.overlap) {
+        (true, None) => Duration::ZERO,
+        (true, Some(_)) => {
+            return Err(Failure::usage("either overlap or leaked").into());
+        }
+        (false, overlap) => read_overlap(overlap)?,
+    };
+    let request = apps::Ask::RotateKey(id, asked.keys, overlap.as_secs());
+    ask_of_app(&house, &who, request).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Testers {
+    #[serde(default)]
+    add: Vec<String>,
+    #[serde(default)]
+    remove: Vec<String>,
+    /// It is tried out no longer.
+    #[serde(default)]
+    everybody: bool,
+}
+
+async fn testers(
+    State(house): Here,
+    Extension(who): Who,
+    Path(id): Path<String>,
+    Sent(asked): Sent<Testers>,
+) -> Answer {
+    let Testers {
+        add,
+        remove,
+        everybody,
+    } = asked;
+    let request = apps::Ask::Testers(id, add, remove, everybody);
     ask_of_app(&house, &who, request).await
 }
 

@@ -497,3 +497,192 @@ async fn administrators_see_apps_sessions_log_and_health() {
     );
     assert!(house.tokens().is_empty());
 }
+
+#[tokio::test]
+async fn who_tries_a_program_out_is_said_anew() {
+    let mut house = House::signed_in().await;
+    let form = [
+        ("name", "Shop"),
+        ("kind", "device"),
+        ("audience", "testing"),
+        ("testers", ADA),
+    ];
+    let client = id(&house.browser.post(NEW, &form).await.body);
+    let view = format!("/admin/apps/view?client={client}");
+    has(
+        &house.browser.get(&view).await,
+        &[
+            "Who tries it out",
+            ">Add to the list<",
+            ">Let everybody use it<",
+        ],
+    );
+    let testers = "/admin/apps/testers";
+    let nobody = [("client", client.as_str()), ("add", "<b>eve@example.test")];
+    let refused = house.browser.post(testers, &nobody).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for words in [
+        "No account &#60;b&#62;eve@example.test.",
+        "id=\"add-wrong\"",
+        "&#60;b&#62;eve@example.test</textarea>",
+    ] {
+        assert!(refused.body.contains(words), "{words}: {}", refused.body);
+    }
+    for (name, value, words) in [
+        ("add", "bob@example.test", "They can use the program now."),
+        ("remove", ADA, "what they allowed it has ended"),
+        ("everybody", "yes", "do not end after 7 days"),
+    ] {
+        let form = [("client", client.as_str()), (name, value)];
+        let saved = house.browser.post(testers, &form).await;
+        has(&house.browser.get(saved.header("location")).await, &[words]);
+        let left = match name {
+            "add" => Audience::Testing(vec![ADA.into(), BOB.into()]),
+            "remove" => Audience::Testing(vec![BOB.into()]),
+            _ => Audience::Everyone,
+        };
+        assert_eq!(known(&house, &client).await.audience, left);
+    }
+    assert!(!house.browser.get(&view).await.body.contains("Who tries it"));
+    has(
+        &house.browser.get("/admin/changes").await,
+        &[
+            "Who may use Shop was said anew",
+            "added: bob@example.test, by ada@example.test",
+            "removed: ada@example.test, by ada@example.test",
+            "everybody with an account, by ada@example.test",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_program_with_a_key_is_given_another() {
+    let mut house = House::signed_in().await;
+    let service = [
+        ("name", "Archive"),
+        ("kind", "service"),
+        ("delegated", "pillarbox:read"),
+    ];
+    let made = house.browser.post(NEW, &service).await;
+    let (client, first) = (id(&made.body), block(&made.body, "Key file"));
+    let rekey = "/admin/apps/rekey";
+    let form = [("client", client.as_str()), ("overlap", "hour")];
+    let second = house.browser.post(rekey, &form).await;
+    has(
+        &second,
+        &[
+            "Its new key",
+            "The key before it goes on until",
+            "good until",
+        ],
+    );
+    let file = block(&second.body, "Key file");
+    assert_ne!(file, first);
+    assert_eq!(known(&house, &client).await.keys().len(), 2);
+    let at_once = [("client", client.as_str()), ("overlap", "none")];
+    let third = house.browser.post(rekey, &at_once).await;
+    has(&third, &["opens nothing any more", "0 grants"]);
+    assert_eq!(known(&house, &client).await.keys().len(), 1);
+
+    let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
+    let form = [("client", client.as_str()), ("key", private)];
+    let refused = house.browser.post(rekey, &form).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.body.contains("This is a private key"));
+    assert!(refused.body.contains("id=\"key-wrong\""));
+    assert!(!refused.body.contains("AAAA"), "it is not said again");
+    // RFC 8037 appendix A.2.
+    let jwk = r#"{"kty":"OKP","crv":"Ed25519","kid":"own","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let form = [("client", client.as_str()), ("key", jwk)];
+    let own = house.browser.post(rekey, &form).await;
+    has(&own, &["Its new key is registered", "own (EdDSA)"]);
+    let again = house.browser.post(rekey, &form).await;
+    assert!(again.body.contains("It has this key already."));
+    has(
+        &house.browser.get("/admin/changes").await,
+        &["Archive was given a new key", "ended at once, by ada@"],
+    );
+}
+
+#[tokio::test]
+async fn programs_and_domains_are_found_in_long_lists() {
+    let mut house = House::signed_in().await;
+    let identity = house.browser.identity.clone();
+    for number in 0..101 {
+        let new = NewClient::new(format!("Row {number:03}"), ClientKind::Device);
+        identity.add_client(new, NOW + number).await.unwrap();
+        let address = format!("x@d{number:03}.example");
+        let made = identity.create_person(&address, None, Naming::Plain, NOW);
+        made.await.unwrap();
+    }
+    let mut new = NewClient::new("Newcomer <b>", ClientKind::Device);
+    new.status = Status::Waiting;
+    identity.add_client(new, NOW + 200).await.unwrap();
+
+    let first = house.browser.get("/admin/apps").await;
+    has(&first, &["Row 050", "More programs", "(1)"]);
+    assert!(!first.body.contains("Newcomer"));
+    let next = |page: &str| {
+        let link = page.split("\">More ").next().unwrap();
+        let link = link.rsplit("href=\"").next().unwrap();
+        link.replace("&amp;", "&")
+    };
+    let second = house.browser.get(&next(&first.body)).await;
+    has(&second, &["Newcomer", "Row 100"]);
+    assert!(!second.body.contains("Row 050") && !second.body.contains("More programs"));
+    let found = house.browser.get("/admin/apps?search=rOW+07").await;
+    assert_eq!(found.body.matches(">Row 07").count(), 10);
+    assert!(!found.body.contains("Row 08"));
+    let waiting = house.browser.get("/admin/apps?unapproved=yes").await;
+    has(&waiting, &["Newcomer", "waits for approval", " checked"]);
+    assert!(!waiting.body.contains("Row 0"));
+    let none = house.browser.get("/admin/apps?search=%3Cb%3Ex").await;
+    has(&none, &["No program matches.", "value=\"&#60;b&#62;x\""]);
+
+    let first = house.browser.get("/admin/domains").await;
+    has(
+        &first,
+        &[">example.test<", ">d050.example<", "More domains"],
+    );
+    assert!(!first.body.contains(">d100.example<"));
+    let second = house.browser.get(&next(&first.body)).await;
+    has(&second, &[">d100.example<"]);
+    assert!(!second.body.contains(">d050.example<"));
+    let found = house.browser.get("/admin/domains?search=D09").await;
+    assert_eq!(found.body.matches("</h2>").count(), 10);
+    let none = house.browser.get("/admin/domains?search=nowhere").await;
+    has(&none, &["No domain matches."]);
+}
+
+#[tokio::test]
+async fn a_domain_that_nobody_is_in_yet_is_asked_about() {
+    let mut house = House::signed_in().await;
+    let add = "/admin/accounts";
+    let slip = [("address", "fred@Gmial.test")];
+    let asked = house.browser.post(add, &slip).await;
+    has(
+        &asked,
+        &[
+            "This server will take mail for",
+            "gmial.<wbr>test",
+            "name=\"new-domain\" value=\"gmial.test\"",
+        ],
+    );
+    let served = house.browser.get("/admin/domains").await;
+    assert!(!served.body.contains("gmial"), "nothing was done");
+    let other = [("address", "fred@gmial.test"), ("new-domain", "gmail.test")];
+    let asked = house.browser.post(add, &other).await;
+    has(&asked, &["This server will take mail for"]);
+    let meant = [("address", "fred@Gmial.test"), ("new-domain", "gmial.test")];
+    has(&house.browser.post(add, &meant).await, &["/invite?for="]);
+    let next = house
+        .browser
+        .post(add, &[("address", "gina@gmial.test")])
+        .await;
+    has(&next, &["/invite?for="]);
+    // What is no address is refused before anything is asked.
+    for wrong in ["a b@c d", "fred@", "@", "x@<b>"] {
+        let refused = house.browser.post(add, &[("address", wrong)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}");
+    }
+}
