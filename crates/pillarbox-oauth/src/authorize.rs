@@ -1,6 +1,7 @@
 //! The authorization endpoint (RFC 6749 §4.1, RFC 7636, RFC 9207, OpenID Connect Core §3.1.2, and RFC 9700 throughout).
 
 use crate::client::{Client, ClientKind, Status};
+use crate::grant_type::GrantType;
 use crate::hint::Hinted;
 use crate::opaque::{self, Kind as Text};
 use crate::pushed::Pulled;
@@ -127,6 +128,9 @@ impl Identity {
             (ClientKind::Device, _) => Some("this program signs in with a code on another device"),
             (ClientKind::Service, _) => Some("this program acts without a person"),
             (_, Status::Waiting) => Some("the administrator has not approved this program yet"),
+            _ if !client.may_use(GrantType::AuthorizationCode) => {
+                Some("this program is not registered for authorization codes")
+            }
             (ClientKind::Native | ClientKind::Web, Status::Active) => None,
         };
         if let Some(text) = refusal {

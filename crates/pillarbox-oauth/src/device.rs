@@ -6,7 +6,8 @@
 
 use crate::attempts::{Guess, network};
 use crate::authorize::Params;
-use crate::client::{Client, ClientKind};
+use crate::client::Client;
+use crate::grant_type::GrantType;
 use crate::grants::{add_grant, after};
 use crate::opaque;
 use crate::rows::{self, DeviceRow, DeviceState, GrantRow, Kind};
@@ -194,7 +195,7 @@ impl Identity {
     ) -> Result<DeviceResponse> {
         let params = checked(params)?;
         let client = self.authenticate(basic, &params, now).await?;
-        check_kind(&client)?;
+        client.check_grant(GrantType::DeviceCode)?;
         self.check_resource(&params)?;
         let scopes = read_scopes(params.get("scope").unwrap_or_default())?;
         if !client.may_ask_for(scopes) {
@@ -312,7 +313,6 @@ impl Identity {
         params: &Params<'_>,
         now: Millis,
     ) -> Result<TokenResponse> {
-        check_kind(client)?;
         let text = required(params, "device_code")?;
         let code = self.read_device_code(text);
         let code =
@@ -537,17 +537,6 @@ fn refused(fault: IdentityError) -> TokenError {
             TokenError::new(ErrorCode::TemporarilyUnavailable, text)
         }
         fault => fault.into(),
-    }
-}
-
-/// Devices, and programs that run where no browser is. A program on a server has a browser in front of it.
-fn check_kind(client: &Client) -> Result<()> {
-    match client.kind {
-        ClientKind::Device | ClientKind::Native => Ok(()),
-        ClientKind::Web | ClientKind::Service => {
-            let text = "This program is not registered for the device flow.";
-            Err(TokenError::new(ErrorCode::UnauthorizedClient, text))
-        }
     }
 }
 

@@ -24,6 +24,7 @@ mod factor;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
+mod grant_type;
 mod grants;
 mod hashing;
 mod hint;

@@ -2,6 +2,7 @@
 
 use crate::authorize::{NOT_ON_THE_LIST, Params, code_key};
 use crate::client::{Client, ClientKind};
+use crate::grant_type::GrantType;
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
 use crate::redeem::{CodeForm, Redeemed, RefreshForm};
@@ -25,43 +26,6 @@ const EXPIRED_OR_REVOKED: &str = "Token has been expired or revoked.";
 const NO_SUCH_CODE: &str = "there is no such code, or it ended long ago";
 const GRANT_IS_GONE: &str = "its grant ended some time ago, or made room for newer ones";
 const TWO_HOLD_IT: &str = "an old refresh token came again: two hold it, one of them took it";
-
-/// The grants of RFC 6749 and its extensions, as far as this server has heard of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GrantType {
-    AuthorizationCode,
-    RefreshToken,
-    /// RFC 8628.
-    DeviceCode,
-    /// RFC 7523 (service accounts).
-    JwtBearer,
-    /// Administration.
-    ClientCredentials,
-}
-
-impl GrantType {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "authorization_code" => Self::AuthorizationCode,
-            "refresh_token" => Self::RefreshToken,
-            "urn:ietf:params:oauth:grant-type:device_code" => Self::DeviceCode,
-            "urn:ietf:params:oauth:grant-type:jwt-bearer" => Self::JwtBearer,
-            "client_credentials" => Self::ClientCredentials,
-            _ => return None,
-        })
-    }
-
-    /// In the log, and in people's trails.
-    fn name(self) -> &'static str {
-        match self {
-            Self::AuthorizationCode => "a code",
-            Self::RefreshToken => "a refresh token",
-            Self::DeviceCode => "a device code",
-            Self::JwtBearer => "an assertion",
-            Self::ClientCredentials => "its own credentials",
-        }
-    }
-}
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;
 
@@ -145,6 +109,9 @@ impl Identity {
         params: &Params<'_>,
         now: Millis,
     ) -> Result<TokenResponse> {
+        if let Some(grant_type) = grant_type {
+            client.check_grant(grant_type)?;
+        }
         if client.always_proves() && self.proof.is_none() {
             let text = "The program registered to bring a proof (DPoP) with every request.";
             return Err(TokenError::new(ErrorCode::InvalidDpopProof, text));

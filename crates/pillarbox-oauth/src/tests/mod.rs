@@ -17,6 +17,7 @@ mod dpop;
 mod errors;
 mod external;
 mod factor;
+mod grant_types;
 mod hints;
 mod issued;
 mod limits;
