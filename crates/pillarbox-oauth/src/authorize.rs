@@ -30,16 +30,34 @@ const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 pub(crate) const NOT_ON_THE_LIST: &str =
     "This program is being tried out, and the person is not on its list.";
 
+/// Most parameters of a request. Whoever reads them for us must show one more at least, if there is one.
+pub const REQUEST_PARAMS_MAX: usize = 64;
+
+/// Why parameters are not looked at.
+#[derive(Debug)]
+pub(crate) enum BadParams<'a> {
+    /// This one is there twice.
+    Twice(&'a str),
+    TooMany,
+}
+
+impl BadParams<'_> {
+    pub(crate) const TOO_MANY: &'static str = "there are too many parameters";
+}
+
 /// Parameters of a request, each at most once (RFC 6749 §3.1); empty ones count as absent.
 pub(crate) struct Params<'a>(&'a [(String, String)]);
 
 impl<'a> Params<'a> {
-    /// The error is the name of a parameter that is there twice. `resource` may be (RFC 8707 §2).
-    pub(crate) fn new(all: &'a [(String, String)]) -> Result<Self, &'a str> {
+    /// `resource` may be there twice (RFC 8707 §2).
+    pub(crate) fn new(all: &'a [(String, String)]) -> Result<Self, BadParams<'a>> {
+        if all.len() > REQUEST_PARAMS_MAX {
+            return Err(BadParams::TooMany);
+        }
         for (index, (name, _)) in all.iter().enumerate() {
             let twice = all[..index].iter().any(|(other, _)| other == name);
             if twice && name != "resource" {
-                return Err(name);
+                return Err(BadParams::Twice(name));
             }
         }
         Ok(Self(all))
@@ -84,11 +102,12 @@ impl Identity {
         now: Millis,
     ) -> Result<AuthorizationRequest, AuthorizationError> {
         let page = |code, text: &str| AuthorizationError::page(code, text);
-        let mut params = Params::new(params).map_err(|name| {
-            page(
-                ErrorCode::InvalidRequest,
-                &format!("the parameter {name:?} is there twice"),
-            )
+        let mut params = Params::new(params).map_err(|bad| {
+            let text = match bad {
+                BadParams::Twice(name) => format!("the parameter {name:?} is there twice"),
+                BadParams::TooMany => BadParams::TOO_MANY.into(),
+            };
+            page(ErrorCode::InvalidRequest, &text)
         })?;
         let pushed = self.pulled(&params, now).await.map_err(|fault| {
             tracing::error!(%fault, "authorization endpoint");

@@ -69,6 +69,7 @@ pub use administrators::NotAdministrator;
 pub use assertion::{KeyAlgorithm, VerifyKey};
 pub use certificate::ClientCertificate;
 pub use certificates::CertificateKey;
+pub use authorize::REQUEST_PARAMS_MAX;
 pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::{ClientField, NewClient};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};

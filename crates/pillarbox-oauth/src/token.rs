@@ -1,6 +1,6 @@
 //! The token, revocation and user info endpoints (RFC 6749 §3.2, RFC 7009, OpenID Connect Core §5.3; wire §7.3, §7.6).
 
-use crate::authorize::{NOT_ON_THE_LIST, Params, code_key};
+use crate::authorize::{BadParams, NOT_ON_THE_LIST, Params, code_key};
 use crate::client::{Client, ClientKind};
 use crate::grant_type::GrantType;
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
@@ -49,8 +49,12 @@ pub(crate) fn invalid_grant(cause: impl Into<Arc<str>>) -> TokenError {
 }
 
 pub(crate) fn checked<'a>(params: &'a [(String, String)]) -> Result<Params<'a>> {
-    Params::new(params).map_err(|name| {
-        TokenError::new(ErrorCode::InvalidRequest, format!("{name} is there twice"))
+    Params::new(params).map_err(|bad| {
+        let text = match bad {
+            BadParams::Twice(name) => format!("{name} is there twice"),
+            BadParams::TooMany => BadParams::TOO_MANY.into(),
+        };
+        TokenError::new(ErrorCode::InvalidRequest, text)
     })
 }
 

@@ -16,9 +16,13 @@ pub(crate) struct Asked {
 
 impl Asked {
     pub(crate) fn read(text: &[u8]) -> Self {
-        let (marks, pairs): (Pairs, Pairs) = form::read(text)
+        let (marks, mut pairs): (Pairs, Pairs) = form::read(text)
             .into_iter()
             .partition(|(name, _)| name == MARK);
+        // We write one mark. What more of them hid at the end was not read, and must not seem to be absent.
+        if marks.len() > 1 {
+            pairs.extend(marks.iter().cloned());
+        }
         Self {
             text: form::print(&pairs),
             pairs,

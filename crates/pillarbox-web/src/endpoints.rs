@@ -10,7 +10,9 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pillarbox_oauth::{BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, Secret, TokenError};
+use pillarbox_oauth::{
+    BasicAuth, ErrorCode, Identity, JWKS_KEPT_S, Metadata, REQUEST_PARAMS_MAX, Secret, TokenError,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -113,18 +115,13 @@ pub(crate) async fn userinfo(
     let bound = line.and_then(|line| credentials(line, "dpop"));
     let posted = match method == Method::POST {
         true => posted_token(&headers, &body),
-        false => None,
+        false => Ok(None),
     };
-    if let Some(posted) = &posted
-        && (headers.contains_key(AUTHORIZATION) || posted.len() > 1)
-    {
-        // RFC 6750 §2: one way in a request, and once (§3.1).
-        let text = "The access token is there twice.";
-        let error = TokenError::new(ErrorCode::InvalidRequest, text);
-        return refuse(&app, &identity, USERINFO, error, "Bearer").await;
-    }
-    let posted = posted.as_ref().and_then(|all| all.first());
-    let Some(token) = bearer.or(bound).or(posted.map(String::as_str)) else {
+    let posted = match posted {
+        Ok(posted) => posted,
+        Err(error) => return refuse(&app, &identity, USERINFO, error, "Bearer").await,
+    };
+    let Some(token) = bearer.or(bound).or(posted.as_deref()) else {
         // RFC 6750 §3.1: who sent nothing is told the schemes only.
         let error = TokenError::new(ErrorCode::InvalidToken, "No token was sent.");
         take_down(&app, &identity, USERINFO, &error).await;
@@ -153,12 +150,24 @@ pub(crate) async fn userinfo(
     }
 }
 
-/// Access tokens in a form (RFC 6750 §2.2), as many as there are; None if there is none. An address is no place for one (§5.3).
-fn posted_token(headers: &HeaderMap, body: &[u8]) -> Option<Vec<String>> {
-    let form = is_form(headers).then(|| form::read(body))?;
+/// The access token in a form (RFC 6750 §2.2), if there is one. An address is no place for it (§5.3).
+fn posted_token(headers: &HeaderMap, body: &[u8]) -> Result<Option<String>, TokenError> {
+    let refused = |text: &str| Err(TokenError::new(ErrorCode::InvalidRequest, text));
+    let form = match is_form(headers) {
+        true => form::read(body),
+        false => return Ok(None),
+    };
+    if form.len() > REQUEST_PARAMS_MAX {
+        return refused("There are too many parameters.");
+    }
     let tokens = form.into_iter().filter(|(name, _)| name == "access_token");
-    let tokens: Vec<_> = tokens.map(|(_, token)| token).collect();
-    (!tokens.is_empty()).then_some(tokens)
+    let mut tokens = tokens.map(|(_, token)| token);
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(token), None) if !headers.contains_key(AUTHORIZATION) => Ok(Some(token)),
+        // RFC 6750 §2: one way in a request, and once (§3.1).
+        _ => refused("The access token is there twice."),
+    }
 }
 
 pub(crate) async fn keys(State(app): State<App>) -> Response {

@@ -1,9 +1,11 @@
 //! Forms and queries as lists of pairs: repeated names must stay visible, RFC 6749 §3.1 forbids them.
 
+use pillarbox_oauth::REQUEST_PARAMS_MAX;
 use url::form_urlencoded;
 
-/// Most members looked at.
-const MEMBERS_MAX: usize = 64;
+/// Most members read: more than a request may have, so that one with too many is seen to have them, and refused. A mark of
+/// ours may be there beside a request.
+const MEMBERS_READ: usize = REQUEST_PARAMS_MAX + 2;
 
 /// Names and values.
 pub(crate) type Pairs = Vec<(String, String)>;
@@ -12,7 +14,7 @@ pub(crate) type Pairs = Vec<(String, String)>;
 pub(crate) fn read(text: &[u8]) -> Pairs {
     form_urlencoded::parse(text)
         .into_owned()
-        .take(MEMBERS_MAX)
+        .take(MEMBERS_READ)
         .collect()
 }
 

@@ -10,7 +10,7 @@ use super::claims::Claims;
 use super::jwt::Jwt;
 use super::{Done, No, Provider, SKEW_S, Shows};
 use crate::attempts::Guess;
-use crate::authorize::Params;
+use crate::authorize::{BadParams, Params};
 use crate::principal::{Rights, SignedIn};
 use crate::words::ago;
 use crate::{
@@ -305,8 +305,10 @@ impl Identity {
         params: &[(String, String)],
         now: Millis,
     ) -> Done<(AccountId, SignedIn)> {
-        let params = Params::new(params)
-            .map_err(|name| No::refused(format!("the answer has {name:?} twice")))?;
+        let params = Params::new(params).map_err(|bad| match bad {
+            BadParams::Twice(name) => No::refused(format!("the answer has {name:?} twice")),
+            BadParams::TooMany => No::refused(BadParams::TOO_MANY),
+        })?;
         let state = params.get("state").unwrap_or_default();
         if !opaque::same(state.as_bytes(), bound.state.as_bytes()) {
             let cause = "the answer's state is not of the sign-in this browser began";

@@ -279,3 +279,63 @@ async fn a_form_may_bring_the_token_to_userinfo_and_nowhere_else() {
     let long = browser.post(INFO, &[("access_token", &long)]).await;
     assert_eq!(long.status, StatusCode::PAYLOAD_TOO_LARGE);
 }
+
+/// What stands behind so many others must not be out of sight (RFC 6749 §3.1).
+#[tokio::test]
+async fn too_many_parameters_are_refused_not_cut() {
+    let mut browser = Browser::new().await;
+    let many = |count| {
+        (0..count)
+            .map(|number| format!("x{number}=1&"))
+            .collect::<String>()
+    };
+    // The request has seven of its own.
+    let fits = format!("{AUTH}?{}{}", many(57), request(&[]));
+    assert_eq!(browser.get(&fits).await.status, StatusCode::SEE_OTHER);
+    for (count, twice) in [(58, ""), (64, ""), (200, ""), (57, "&client_id=other")] {
+        let text = format!("{}{}{twice}", many(count), request(&[]));
+        let page = browser.get(&format!("{AUTH}?{text}")).await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST, "{count}");
+        assert!(page.body.contains("invalid_request"), "{}", page.body);
+        assert!(page.body.contains("too many parameters"), "{}", page.body);
+        let posted = Request::post(AUTH)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(text));
+        let posted = browser.send(posted.unwrap()).await;
+        let page = browser.get(posted.header("location")).await;
+        assert!(page.body.contains("too many parameters"), "{}", page.body);
+    }
+    // Marks of ours count as well, so nothing hides behind them; one may be there.
+    let mark = "pillarbox_signed_in=x&";
+    let fits = format!("{AUTH}?{mark}{}{}", many(57), request(&[]));
+    assert_eq!(browser.get(&fits).await.status, StatusCode::SEE_OTHER);
+    for marks in [mark.repeat(2), mark.repeat(70)] {
+        let page = browser
+            .get(&format!("{AUTH}?{marks}{}", request(&[])))
+            .await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    }
+    for path in [
+        "/token",
+        "/revoke",
+        "/introspect",
+        "/par",
+        "/device/code",
+        "/device/authorize",
+        "/v1/userinfo",
+    ] {
+        for text in [
+            format!("client_id=desktop&{}token=x", many(63)),
+            format!("{}access_token=x&access_token=y", many(64)),
+        ] {
+            let posted = Request::post(path)
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Body::from(text));
+            let told = browser.send(posted.unwrap()).await;
+            let error = told.json();
+            assert_eq!(error["error"], "invalid_request", "{path}");
+            let text = error["error_description"].as_str().unwrap();
+            assert!(text.contains("too many parameters"), "{path}: {text}");
+        }
+    }
+}
