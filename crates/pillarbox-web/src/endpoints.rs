@@ -125,17 +125,16 @@ pub(crate) async fn userinfo(
         // RFC 6750 §3.1: who sent nothing is told the schemes only.
         let error = TokenError::new(ErrorCode::InvalidToken, "No token was sent.");
         take_down(&app, &identity, USERINFO, &error).await;
-        let metadata = app.web.identity.metadata();
-        let algorithms = metadata.dpop_signing_alg_values_supported.join(" ");
         let schemes = [
             (WWW_AUTHENTICATE, "Bearer".to_owned()),
-            (WWW_AUTHENTICATE, format!("DPoP algs=\"{algorithms}\"")),
+            (WWW_AUTHENTICATE, format!("DPoP {}", algorithms(&app))),
         ];
         return (StatusCode::UNAUTHORIZED, AppendHeaders(schemes)).into_response();
     };
     let answer = async {
-        // A proof beside a bearer token says nothing about it.
+        // A proof beside a bearer token says nothing about it; by the other scheme there must be one (RFC 9449 §7.1).
         let identity = match bound {
+            Some(_) if !headers.contains_key("dpop") => return Err(not_one_proof()),
             Some(_) => proven(&app, &identity, &headers, method.as_str(), uri.path())?,
             None => identity.clone(),
         };
@@ -217,19 +216,27 @@ fn proven(
     path: &str,
 ) -> Result<Identity, TokenError> {
     let mut proofs = headers.get_all("dpop").iter();
-    let unreadable = || {
-        let text = "One proof, in one DPoP header, is needed.";
-        TokenError::new(ErrorCode::InvalidDpopProof, text)
-    };
     match (proofs.next(), proofs.next()) {
         (None, _) => Ok(identity.clone()),
-        (Some(_), Some(_)) => Err(unreadable()),
+        (Some(_), Some(_)) => Err(not_one_proof()),
         (Some(proof), None) => {
-            let jwt = proof.to_str().map_err(|_| unreadable())?;
+            let jwt = proof.to_str().map_err(|_| not_one_proof())?;
             let proof = identity.check_proof(jwt, method, path, app.now())?;
             Ok(identity.with_proof(proof))
         }
     }
+}
+
+fn not_one_proof() -> TokenError {
+    let text = "One proof, in one DPoP header, is needed.";
+    TokenError::new(ErrorCode::InvalidDpopProof, text)
+}
+
+/// What proofs may be signed with, as a challenge says it (RFC 9449 §7.1).
+fn algorithms(app: &App) -> String {
+    let metadata = app.web.identity.metadata();
+    let all = metadata.dpop_signing_alg_values_supported.join(" ");
+    format!("algs=\"{all}\"")
 }
 
 /// Reads a form and asks with it; an error names the client as the form does, unless it is known better.
@@ -326,12 +333,13 @@ pub(crate) async fn refuse(
         ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::BAD_REQUEST,
     };
+    let told = |scheme: &str| {
+        let (code, text) = (error.code.name(), &error.description);
+        format!("{scheme} error=\"{code}\", error_description=\"{text}\"")
+    };
     let challenge = match scheme {
-        "Bearer" | "DPoP" => format!(
-            "{scheme} error=\"{}\", error_description=\"{}\"",
-            error.code.name(),
-            error.description
-        ),
+        "Bearer" => told(scheme),
+        "DPoP" => format!("{}, {}", told(scheme), algorithms(app)),
         _ => "Basic realm=\"token\"".to_owned(),
     };
     let mut response = (status, [(CACHE_CONTROL, "no-store")], Json(error)).into_response();

@@ -69,3 +69,39 @@ async fn pages_of_other_sites_may_ask_for_tokens_and_for_nothing_else() {
         assert!(headers.get("access-control-allow-credentials").is_none());
     }
 }
+
+#[tokio::test]
+async fn the_scheme_for_bound_tokens_wants_a_proof_whatever_the_token() {
+    let mut browser = Browser::new().await;
+    let mint = pillarbox_oauth::Mint {
+        scope: Some("openid".into()),
+        ..pillarbox_oauth::Mint::default()
+    };
+    let ada = browser.store.account_of(ADA).await.unwrap().unwrap();
+    let minted = browser.identity.mint(&ada, mint, NOW).await;
+    let token = minted.unwrap().access_token;
+    let as_scheme = |scheme: &str| format!("{scheme} {}", token.expose());
+    let good = as_scheme("Bearer");
+    let good = [("authorization", good.as_str())];
+    assert_eq!(
+        browser.post_with("/v1/userinfo", &[], &good).await.status,
+        200
+    );
+    for scheme in ["DPoP", "dpop"] {
+        let bare = as_scheme(scheme);
+        for headers in [
+            &[("authorization", bare.as_str())][..],
+            &[("authorization", bare.as_str()), ("dpop", "")],
+        ] {
+            let told = browser.post_with("/v1/userinfo", &[], headers).await;
+            assert_eq!(told.status, StatusCode::UNAUTHORIZED, "{}", told.body);
+            assert_eq!(told.json()["error"], "invalid_dpop_proof");
+            let challenge = told.header("www-authenticate");
+            assert!(
+                challenge.starts_with("DPoP error=\"invalid_dpop_proof\"")
+                    && challenge.ends_with(", algs=\"ES256 EdDSA Ed25519 RS256\""),
+                "{challenge}"
+            );
+        }
+    }
+}
