@@ -1,10 +1,12 @@
 """Google's own Python libraries against our issuer, with nothing but other addresses: a service account that acts for a mailbox
-(google-auth), and an installed program with browser, refresh and consent (google-auth-oauthlib)."""
+(google-auth), and programs with browser, refresh and consent (google-auth-oauthlib): installed, and on a server, which asks for more
+when it needs more."""
 import base64
 import html.parser
 import imaplib
 import json
 import poplib
+import re
 import urllib.parse
 
 import google.auth.exceptions
@@ -117,14 +119,14 @@ class Form(html.parser.HTMLParser):
             self.fields[attributes["name"]] = attributes.get("value", "")
 
 
-def allow(server, person, address):
+def allow(server, person, address, name="Desktop program"):
     """Signs in and allows, as a browser without scripts; where it is sent in the end."""
     browser = trusting(server, requests.Session())
     issuer = server["issuer"]
     page = browser.get(address)
     assert page.ok and 'name="password"' in page.text
     page = browser.post(issuer + "/signin", Form(page.text).fields | {"address": person.address, "password": person.password})
-    assert page.ok and "Desktop program" in page.text
+    assert page.ok and name in page.text
     sent = browser.post(issuer + "/consent", Form(page.text).fields | {"answer": "allow"}, allow_redirects=False)
     browser.close()
     return sent.headers["location"]
@@ -150,3 +152,66 @@ def test_an_installed_program(server, person, transport):
     assert transport.session.post(server["issuer"] + "/revoke", {"token": credentials.refresh_token}).ok
     with pytest.raises(google.auth.exceptions.RefreshError, match="invalid_grant"):
         credentials.refresh(transport)
+
+
+@pytest.fixture
+def app(server):
+    """Registers programs with a secret: their client file, as Google's console gives it."""
+    made = []
+
+    def add(kind, redirect):
+        done = server.run("app", "add", "Calendar", "--redirect", redirect, check=False)
+        assert done.returncode == 0, done.stderr
+        made.append(re.search(r"Made app (\S+?)\.", done.stderr)[1])
+        return {kind: {"client_id": made[-1], "client_secret": done.stdout.strip(), "auth_uri": server["auth_url"],
+                       "token_uri": server["token_url"], "redirect_uris": [redirect]}}
+
+    yield add
+    for client in made:
+        server.run("app", "remove", client, "--yes")
+
+
+def test_a_web_program_asks_for_more_when_it_needs_more(server, person, transport, app, monkeypatch):
+    """Incremental authorization, as Google's pages tell web programs to do it: each time with access_type=offline and
+    include_granted_scopes, and credentials that refresh to all of it."""
+    # The library takes an answer for more than was asked for only if it is told to, with Google as with us.
+    monkeypatch.setenv("OAUTHLIB_RELAX_TOKEN_SCOPE", "1")
+    redirect = "https://calendar.example/oauth2callback"
+    config = app("web", redirect)
+
+    def authorized(scopes):
+        flow = google_auth_oauthlib.flow.Flow.from_client_config(config, scopes=scopes, redirect_uri=redirect)
+        trusting(server, flow.oauth2session)
+        address, _ = flow.authorization_url(access_type="offline", include_granted_scopes="true")
+        flow.fetch_token(authorization_response=allow(server, person, address, "Calendar"))
+        return flow.credentials
+
+    first = authorized(["openid", "https://www.googleapis.com/auth/userinfo.email"])
+    assert first.refresh_token
+    second = authorized([MAIL])
+    assert second.refresh_token and second.refresh_token != first.refresh_token
+    assert set(second.granted_scopes) >= {"openid", MAIL}
+    old = second.token
+    second.refresh(transport)
+    assert second.token != old and signs_in(server, person.address, second.token)
+    first.refresh(transport)
+    with pytest.raises(imaplib.IMAP4.error):
+        signs_in(server, person.address, first.token)
+
+
+@pytest.mark.parametrize("pkce", [True, False], ids=["with PKCE", "without"])
+def test_an_installed_program_with_a_secret_that_is_none(server, person, transport, app, pkce):
+    """Google's console gives installed programs a secret, and libraries send it; each sign-in has a page and a refresh token."""
+    config = app("installed", "http://localhost")
+    tokens = set()
+    for _ in range(2):
+        flow = google_auth_oauthlib.flow.InstalledAppFlow.from_client_config(
+            config, scopes=[MAIL], redirect_uri="http://localhost:8085/", autogenerate_code_verifier=pkce)
+        trusting(server, flow.oauth2session)
+        address, _ = flow.authorization_url(access_type="offline")
+        assert ("code_challenge" in address) == pkce
+        back = allow(server, person, address, "Calendar")
+        flow.fetch_token(authorization_response=back.replace("http://", "https://", 1))
+        flow.credentials.refresh(transport)
+        tokens.add(flow.credentials.refresh_token)
+    assert len(tokens) == 2 and None not in tokens

@@ -1,11 +1,12 @@
 //! The authorization endpoint (RFC 6749 §4.1, RFC 7636, RFC 9207, OpenID Connect Core §3.1.2, and RFC 9700 throughout).
 
 use crate::client::{Client, ClientKind, Status};
+use crate::consent;
 use crate::grant_type::GrantType;
 use crate::hint::Hinted;
 use crate::opaque::{self, Kind as Text};
 use crate::pushed::Pulled;
-use crate::rows::{self, CodeRow, GrantRow, Kind};
+use crate::rows::{self, CodeRow, Kind};
 use crate::server::{AuthorizationError, AuthorizationRequest, ErrorCode, Prompt, TokenError};
 use crate::token::{OFFLINE_ACCESS, read_scopes};
 use crate::{Act, Deed, Identity, IdentityError, Principal, Result, Scopes};
@@ -258,39 +259,7 @@ impl Identity {
         (!admitted).then(|| self.refuse(request, ErrorCode::AccessDenied, NOT_ON_THE_LIST))
     }
 
-    /// Whether the person must be asked. A public client is always asked for: anybody can use its name (RFC 8252 §8.6).
-    ///
-    /// # Errors
-    /// [`IdentityError::Store`].
-    pub async fn needs_consent(
-        &self,
-        request: &AuthorizationRequest,
-        person: &Principal,
-        now: Millis,
-    ) -> Result<bool> {
-        if !request.client.is_confidential()
-            || request.prompt.consent
-            || request.prompt.select_account
-        {
-            return Ok(true);
-        }
-        let grants = self
-            .inner
-            .store
-            .account(&person.account)
-            .scan(&Kind::Grant.all(), usize::MAX)
-            .await?;
-        for (_, value) in grants {
-            let grant: GrantRow = rows::decode(&value)?;
-            let same = grant.client == *request.client.id && grant.is_live(now);
-            if same && Scopes::parse_known(&grant.scope).covers(request.scopes) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// The person allows it: where to send the browser, with `code`, `state` and `iss` (RFC 9207).
+    /// The person allowed it on a page: where to send the browser, with `code`, `state` and `iss` (RFC 9207).
     ///
     /// # Errors
     /// [`IdentityError::Store`].
@@ -298,6 +267,29 @@ impl Identity {
         &self,
         request: &AuthorizationRequest,
         person: &Principal,
+        now: Millis,
+    ) -> Result<String> {
+        self.give_code(request, person, true, now).await
+    }
+
+    /// The same without a page, where [none is needed](Self::needs_consent).
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub async fn approve_unasked(
+        &self,
+        request: &AuthorizationRequest,
+        person: &Principal,
+        now: Millis,
+    ) -> Result<String> {
+        self.give_code(request, person, false, now).await
+    }
+
+    async fn give_code(
+        &self,
+        request: &AuthorizationRequest,
+        person: &Principal,
+        shown: bool,
         now: Millis,
     ) -> Result<String> {
         if let Some(error) = self.not_admitted(request, person) {
@@ -313,36 +305,33 @@ impl Identity {
             key: request.key.clone(),
             nonce: request.nonce.clone(),
             auth_time: person.signed_in(),
-            refresh: request.offline,
+            refresh: request.offline && shown,
             approved: now,
             ends: now.saturating_add(CODE_MS),
             used: None,
         };
-        // Installed programs always get a refresh token; others at the first consent, or when they ask for consent again.
-        // A public client's name proves nothing, so it gets no more than the person just saw.
-        let include = request.include_granted && request.client.is_confidential();
-        let only_first = request.client.kind != ClientKind::Native && !request.prompt.consent;
+        let (asked, unused) = (request.clone(), self.inner.config.refresh_unused);
         let add = move |rows: &mut Rows| {
-            let mut row = row.clone();
-            if include {
-                row.scope = with_granted(rows, &row, now)?.to_string();
-            }
-            if only_first && row.refresh {
-                row.refresh = !has_offline_grant(rows, &row.client, now)?;
-            }
+            let grants = rows.scan(&Kind::Grant.all());
+            let values = grants.into_iter().map(|(_, value)| value);
+            let held = consent::held(values, &row.client, unused, now)?;
+            let row = CodeRow {
+                scope: asked.with(&held).to_string(),
+                refresh: row.refresh || asked.lacks_refresh(&held),
+                ..row.clone()
+            };
             drop_codes(rows, now)?;
-            rows::write(rows, &key, &row)
+            rows::write(rows, &key, &row)?;
+            Ok::<_, IdentityError>(row.scope)
         };
         let (codes, grants) = (Kind::Code.all(), Kind::Grant.all());
         let account = self.inner.store.account(&person.account);
-        account
-            .update::<_, IdentityError>(&[&codes, &grants], add)
-            .await?;
+        let scope = account.update(&[&codes, &grants], add).await?;
         if let Some(key) = &request.pushed {
             self.pushed_is_over(key.clone()).await?;
         }
         let act = Act::new(Deed::Granted, now).app(Arc::clone(&request.client.name));
-        self.record(&person.account, act.detail(request.scopes.to_string()));
+        self.record(&person.account, act.detail(scope));
         Ok(self.redirect(request, &[("code", text.expose())]))
     }
 
@@ -532,28 +521,6 @@ fn check_prompt(text: &str) -> Result<Prompt, &'static str> {
 
 pub(crate) fn code_key(code: &str) -> Vec<u8> {
     Kind::Code.key(BASE64.encode(opaque::hash(code)))
-}
-
-/// What is asked for, and what the person granted the client before (`include_granted_scopes`, wire §7.2).
-fn with_granted(rows: &Rows, row: &CodeRow, now: Millis) -> Result<Scopes> {
-    let mut scopes = Scopes::parse_known(&row.scope);
-    for (_, value) in rows.scan(&Kind::Grant.all()) {
-        let grant: GrantRow = rows::decode(&value)?;
-        if grant.client == row.client && grant.is_live(now) {
-            scopes = scopes.union(Scopes::parse_known(&grant.scope));
-        }
-    }
-    Ok(scopes)
-}
-
-fn has_offline_grant(rows: &Rows, client: &str, now: Millis) -> Result<bool> {
-    for (_, value) in rows.scan(&Kind::Grant.all()) {
-        let grant: GrantRow = rows::decode(&value)?;
-        if grant.client == client && grant.refresh.is_some() && grant.is_live(now) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Drops codes that ended, and the oldest beyond the bound.

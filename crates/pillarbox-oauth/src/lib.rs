@@ -16,6 +16,7 @@ mod changes;
 mod client;
 mod client_auth;
 mod clients;
+mod consent;
 mod device;
 mod dpop;
 mod enrol;

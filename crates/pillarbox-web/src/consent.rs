@@ -97,7 +97,10 @@ pub(crate) async fn authorize(
             refuse(ErrorCode::ConsentRequired, text, Some(&person)).await
         }
         Ok(true) => ask(&app, &request, &person, &asked).await,
-        Ok(false) => approve(&app, identity, &request, &person).await,
+        Ok(false) => match identity.approve_unasked(&request, &person, app.now()).await {
+            Ok(address) => go(&address),
+            Err(fault) => failed(&app, &fault),
+        },
     }
 }
 
@@ -155,7 +158,10 @@ pub(crate) async fn answer(
     if let Some(error) = identity.not_admitted(&request, &person) {
         return refused(&app, identity, error, Some(&person)).await;
     }
-    approve(&app, identity, &request, &person).await
+    match identity.approve(&request, &person, app.now()).await {
+        Ok(address) => go(&address),
+        Err(fault) => failed(&app, &fault),
+    }
 }
 
 /// Who is signed in as the request wants it.
@@ -182,18 +188,6 @@ fn to_sign_in(asked: &Asked) -> Response {
     go(&format!("/signin?then={}", form::encode(&asked.text)))
 }
 
-async fn approve(
-    app: &App,
-    identity: &Identity,
-    request: &AuthorizationRequest,
-    person: &Principal,
-) -> Response {
-    match identity.approve(request, person, app.now()).await {
-        Ok(address) => go(&address),
-        Err(fault) => failed(app, &fault),
-    }
-}
-
 async fn ask(
     app: &App,
     request: &AuthorizationRequest,
@@ -205,13 +199,18 @@ async fn ask(
         Ok(other) => other,
         Err(fault) => return failed(app, &fault),
     };
+    let given = app.web.identity.would_give(request, person, app.now());
+    let scopes = match given.await {
+        Ok(scopes) => scopes,
+        Err(fault) => return failed(app, &fault),
+    };
     let client = request.client();
     let page = Consent {
         site: &app.site,
         app: &client.name,
         address,
         other_hint,
-        scopes: in_words(request.scopes(), request.offline()),
+        scopes: in_words(scopes, request.offline()),
         registered_by: &client.registered_by,
         since: client.registered.map(dates::day),
         stranger: !client.is_vetted(),

@@ -11,6 +11,7 @@ mod authorization;
 mod certificates;
 mod client_auth;
 mod clients;
+mod consent;
 mod credentials;
 mod device;
 mod dpop;

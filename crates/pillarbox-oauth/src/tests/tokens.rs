@@ -402,10 +402,13 @@ async fn refresh_tokens_of_web_clients_stay_and_come_with_consent() {
         .await
         .unwrap();
     let token = first.refresh_token.unwrap();
-    let again = redeem(&house, &asked(&house, &offline).await, &person, NOW)
-        .await
-        .unwrap();
-    assert!(again.refresh_token.is_none(), "only at the first consent");
+    let unasked = asked(&house, &offline).await;
+    let unasked = house.identity.approve_unasked(&unasked, &person, NOW).await;
+    let code = query(&unasked.unwrap(), "code").unwrap();
+    let secret = ("client_secret", "pillarbox");
+    let again = form(&code, &[("client_id", "web"), secret]);
+    let again = house.identity.token(None, &again, NOW).await.unwrap();
+    assert!(again.refresh_token.is_none(), "it comes with the page");
     let consent = [offline[0], offline[1], ("prompt", "consent")];
     let more = redeem(&house, &asked(&house, &consent).await, &person, NOW)
         .await

@@ -339,3 +339,71 @@ async fn too_many_parameters_are_refused_not_cut() {
         }
     }
 }
+
+#[tokio::test]
+async fn going_on_while_nobody_is_there_takes_a_page() {
+    let mut browser = Browser::new().await;
+    browser.sign_in("").await;
+    let web = |more: &[(&str, &str)]| {
+        let own = [("client_id", "web"), ("scope", "openid email")];
+        format!("{AUTH}?{}", request(&[&own[..], more].concat()))
+    };
+    let offline = ("access_type", "offline");
+    let included = ("include_granted_scopes", "true");
+    let away = "while you are away";
+    let allow = async |browser: &mut Browser, page: Answer| {
+        let form = [
+            ("then", &*field(&page.body, "then")),
+            ("account", ADA),
+            ("answer", "allow"),
+        ];
+        let sent = browser.post("/consent", &form).await;
+        redeemed(browser, &query(sent.header("location"), "code")).await
+    };
+    let page = browser.get(&web(&[])).await;
+    assert!(!page.body.contains(away));
+    assert!(allow(&mut browser, page).await["refresh_token"].is_null());
+
+    let silent = browser.get(&web(&[offline, ("prompt", "none")])).await;
+    let error = query(silent.header("location"), "error");
+    assert_eq!(error, "consent_required");
+    let page = browser.get(&web(&[offline])).await;
+    assert!(page.body.contains(away), "{}", page.body);
+    assert!(allow(&mut browser, page).await["refresh_token"].is_string());
+
+    // Now it is known: without a page, and without another refresh token.
+    let silent = browser.get(&web(&[offline, ("prompt", "none")])).await;
+    let code = query(silent.header("location"), "code");
+    assert!(redeemed(&mut browser, &code).await["refresh_token"].is_null());
+
+    // The page says all that a refresh token will hold.
+    let mail = ("scope", "https://mail.google.com/");
+    let page = browser.get(&web(&[offline, included, mail])).await;
+    for words in [away, "Send mail as you", "See your mail address"] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    let tokens = allow(&mut browser, page).await;
+    assert_eq!(tokens["scope"], "openid email https://mail.google.com/");
+    let refresh = [
+        ("grant_type", "refresh_token"),
+        ("client_id", "web"),
+        ("client_secret", "pillarbox"),
+        ("refresh_token", tokens["refresh_token"].as_str().unwrap()),
+    ];
+    let refreshed = browser.post("/token", &refresh).await;
+    assert_eq!(refreshed.json()["scope"], tokens["scope"]);
+}
+
+async fn redeemed(browser: &mut Browser, code: &str) -> Value {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "web"),
+        ("client_secret", "pillarbox"),
+        ("code", code),
+        ("redirect_uri", "http://127.0.0.1:51004"),
+        ("code_verifier", VERIFIER),
+    ];
+    let answer = browser.post("/token", &form).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    answer.json()
+}
