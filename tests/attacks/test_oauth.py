@@ -595,6 +595,97 @@ def test_prompt_none_shows_nothing_and_gives_nothing_away(victim, web_app, nativ
     assert silent.sent["error"] == "consent_required", "a public client's name proves nothing (RFC 8252 §8.6)"
 
 
+def test_offline_access_is_never_given_in_silence(server, victim):
+    """Who allowed a program something while they are there is asked before it may go on without them."""
+    app, offline = App(server, "Shop"), {"access_type": "offline"}
+    assert "refresh_token" not in app.tokens(victim.browser)
+    for more in ({}, {"include_granted_scopes": "true"}, {"scope": MAIL + " offline_access"}):
+        assert victim.browser.authorize(**app.request(prompt="none", **(offline | more))).sent["error"] == "consent_required"
+    pkce = Pkce()
+    page = victim.browser.authorize(**app.request(pkce, **offline))
+    assert page.status == 200 and "while you are away" in page.text
+    first = app.redeem(victim.browser.answer_consent(page).sent["code"], pkce).json
+    silent = victim.browser.authorize(**app.request(prompt="none", **offline))
+    assert "refresh_token" not in app.redeem(silent.sent["code"]).json, "it comes with the page"
+    # More of it: a page, and a refresh token for all that the page says.
+    more = {"scope": "openid email", "include_granted_scopes": "true"}
+    page = victim.browser.authorize(**app.request(pkce, **offline, **more))
+    assert "while you are away" in page.text and "Send mail as you" in page.text and "See your mail address" in page.text
+    second = app.redeem(victim.browser.answer_consent(page).sent["code"], pkce).json
+    assert app.refresh(second["refresh_token"]).json["scope"] == second["scope"] == f"openid email {MAIL}"
+    assert app.refresh(first["refresh_token"]).json["scope"] == MAIL
+    # Ended, it is asked for again.
+    for tokens in (first, second):
+        assert app.call("/revoke", token=tokens["refresh_token"]).status == 200
+    assert victim.browser.authorize(**app.request(prompt="none", **offline)).sent["error"] == "consent_required"
+
+
+@pytest.mark.parametrize("redirect", ["http://127.0.0.1/cb", "http://[::1]/cb", "http://localhost:8085/cb"])
+def test_a_secret_on_a_persons_computer_proves_nothing(server, victim, redirect):
+    """RFC 8252 §8.6: whoever listens there, at any port, knows the secret too."""
+    app = App(server, "Installed, with a secret", redirects=(redirect,))
+    # As libraries do it that know no PKCE.
+    page = victim.browser.authorize(**app.request(access_type="offline"))
+    assert "refresh_token" in app.redeem(victim.browser.answer_consent(page).sent["code"]).json
+    for port in ("", ":59999"):
+        elsewhere = redirect.replace(":8085", "").replace("/cb", port + "/cb")
+        for pkce in (None, Pkce()):
+            silent = victim.browser.authorize(**app.request(pkce, redirect_uri=elsewhere, prompt="none"))
+            assert silent.sent["error"] == "consent_required"
+            assert victim.browser.authorize(**app.request(pkce, redirect_uri=elsewhere)).status == 200
+    pkce = Pkce()
+    code = victim.browser.allow(**app.request(pkce)).sent["code"]
+    assert error(app.redeem(code)) == "invalid_grant", "PKCE that was sent counts"
+
+
+def test_who_registered_for_some_grants_gets_no_other(server):
+    """RFC 7591 §2, at each endpoint where a grant begins or ends."""
+    told = {}
+    code, refresh, device = "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"
+    for grant in (code, device):
+        wanted = {"token_endpoint_auth_method": "none", "grant_types": [grant]} | ({"redirect_uris": ["http://127.0.0.1/cb"]} if grant == code else {})
+        told[grant] = ask(server, "POST", "/register", json.dumps(wanted).encode(), {"Content-Type": "application/json"}).json
+        assert told[grant]["grant_types"] == [*([code] if grant == code else []), refresh, *([device] if grant == device else [])]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    def asked(own, path, **fields):
+        return error(ask(server, "POST", path, urllib.parse.urlencode({"client_id": told[own]["client_id"], **fields}).encode(), form))
+
+    for path in ("/device/code", "/device/authorize"):
+        assert asked(code, path, scope=MAIL) == "unauthorized_client"
+    request = {"redirect_uri": "http://127.0.0.1/cb", "response_type": "code", "scope": MAIL, **Pkce().asked}
+    assert asked(device, "/par", **request) == "unauthorized_client"
+    assert "unauthorized_client" in Browser(server).authorize(client_id=told[device]["client_id"], **request).text
+    proof = {"code": "x", "redirect_uri": "http://127.0.0.1/cb", "device_code": "x", "refresh_token": "x"}
+    for own in (code, device):
+        for grant in (code, refresh, device, "client_credentials"):
+            expected = "invalid_grant" if grant in (own, refresh) else "unauthorized_client"
+            assert asked(own, "/token", grant_type=grant, **proof) == expected, (own, grant)
+
+
+@pytest.mark.parametrize("path", ["/o/oauth2/v2/auth", "/token", "/revoke", "/introspect", "/par", "/device/code"])
+def test_nothing_hides_behind_many_parameters(server, victim, web_app, path):
+    """What is not read cannot be seen to be there twice, so it is all read or nothing is."""
+    fields = [*web_app.request(Pkce()).items(), ("client_secret", web_app.secret), ("grant_type", "refresh_token"), ("token", "x")]
+    noise = [(f"x{number}", "1") for number in range(64)]
+    for behind in ([], [("client_id", "other")], [("grant_type", "password")]):
+        body = urllib.parse.urlencode([*fields, *noise, *behind])
+        if path.startswith("/o/"):
+            answer = victim.browser.get(f"{path}?{body}")
+            assert refused_on_a_page(answer) and "too many parameters" in answer.text
+        else:
+            answer = ask(server, "POST", path, body.encode(), {"Content-Type": "application/x-www-form-urlencoded"})
+            assert error(answer) == "invalid_request" and "too many parameters" in answer.json["error_description"]
+
+
+def test_a_token_that_is_bound_to_nothing_is_no_bound_one(server, victim):
+    """RFC 9449 §7.1: by this scheme no token opens anything without its proof."""
+    token = App(server, "Unbound").tokens(victim.browser, scope="openid")["access_token"]
+    assert userinfo(server, token).status == 200
+    refused = userinfo(server, token, "DPoP")
+    assert refused.status == 401 and refused.header("www-authenticate").startswith('DPoP error="invalid_dpop_proof"')
+
+
 def test_client_impersonation(victim, web_app, native_app):
     """Nobody passes for a client with a secret; a native program's name opens the consent page and nothing else."""
     for secret in (None, "", "pillarbox", web_app.secret[:-1], web_app.secret + "x", web_app.secret.swapcase()):
