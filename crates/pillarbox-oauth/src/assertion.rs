@@ -11,6 +11,7 @@ use crate::authorize::Params;
 use crate::client::{Client, ClientKind, Status};
 use crate::grants::{add_grant, after};
 use crate::rows::{self, GrantRow, Kind};
+use crate::seen::NotGood;
 use crate::server::{ErrorCode, TokenError, TokenResponse};
 use crate::token::{Issue, required};
 use crate::{Act, Deed, Identity, IdentityError, Result as Done, Scope, Scopes};
@@ -26,8 +27,7 @@ use pillarbox_store::mail::{AccountId, Millis, Rows};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Longest assertion looked at, in bytes.
 const ASSERTION_BYTES_MAX: usize = 8 * 1024;
@@ -35,8 +35,6 @@ const ASSERTION_BYTES_MAX: usize = 8 * 1024;
 const LIFE_S_MAX: i64 = 3600;
 /// How much the signer's clock may differ from ours, in seconds.
 const SKEW_S: i64 = 60;
-/// Most `jti`s remembered, each until its assertion ends.
-const SEEN_MAX: usize = 20_000;
 /// Longest `jti`, in bytes.
 const JTI_BYTES_MAX: usize = 256;
 /// Most keys of one client: some of them overlap while they are rotated.
@@ -285,32 +283,6 @@ pub(crate) fn rsa_der(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
     element(0x30, &[number(modulus), number(exponent)].concat())
 }
 
-/// `jti`s that were used, of assertions and of proofs of possession, until what bore them ends. In memory: after a restart it might
-/// be used once more.
-#[derive(Default)]
-pub(crate) struct Seen(Mutex<HashMap<(String, String), i64>>);
-
-impl Seen {
-    /// Before each run of a fuzz target, so that none depends on those before.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn forget(&self) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
-    /// Whether it is the first time; false also when too many are remembered.
-    pub(crate) fn first(&self, client: &str, jti: &str, ends: i64, now: i64) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.len() >= SEEN_MAX {
-            seen.retain(|_, ends| *ends > now);
-        }
-        let full = seen.len() >= SEEN_MAX;
-        !full && seen.insert((client.into(), jti.into()), ends).is_none()
-    }
-}
-
 /// Reads any member as true: that it is there counts, even if it is `null`.
 pub(crate) fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(member).map(|_| true)
@@ -405,6 +377,11 @@ type Result<T, E = TokenError> = std::result::Result<T, E>;
 
 fn invalid(text: impl AsRef<str>) -> TokenError {
     TokenError::new(ErrorCode::InvalidGrant, text)
+}
+
+/// What is good, but not now.
+pub(crate) fn unavailable(text: &str) -> TokenError {
+    TokenError::new(ErrorCode::TemporarilyUnavailable, text)
 }
 
 impl Identity {
@@ -505,23 +482,36 @@ impl Identity {
         let kept = claims.check_time(now).map_err(invalid)?;
         match &claims.jti {
             None => Ok(()),
-            Some(jti) => self.first_time(client, jti, kept, now).map_err(invalid),
+            Some(jti) => self.first_time(client, jti, kept, (now, ErrorCode::InvalidGrant)),
         }
     }
 
-    /// Refuses a `jti` that was used before.
+    /// Refuses a `jti` that was used before, with the code of the grant or of the client's proof. Asked when the signature was
+    /// right: only who holds a registered key fills the memory, and of it their client's share.
     pub(crate) fn first_time(
         &self,
         client: &Client,
         jti: &str,
         kept: i64,
-        now: Millis,
-    ) -> Result<(), &'static str> {
-        let now = now.div_euclid(1000);
-        match jti.len() <= JTI_BYTES_MAX && self.inner.seen.first(&client.id, jti, kept, now) {
-            true => Ok(()),
-            false => Err("The assertion was used before."),
+        (now, refused): (Millis, ErrorCode),
+    ) -> Result<()> {
+        if jti.len() > JTI_BYTES_MAX {
+            return Err(TokenError::new(refused, "jti is too long."));
         }
+        let seen = match client.is_vetted() {
+            true => &self.inner.seen,
+            false => &self.inner.seen_of_strangers,
+        };
+        let first = seen.first(&client.id, (&client.id, jti), kept, now.div_euclid(1000));
+        first.map_err(|why| match why {
+            NotGood::Used => TokenError::new(refused, "The assertion was used before."),
+            NotGood::ShareIsFull => unavailable(
+                "This program has used as many assertions as are remembered of one. Wait until the first of them end.",
+            ),
+            NotGood::Full => {
+                unavailable("More assertions were used than can be remembered. Try again later.")
+            }
+        })
     }
 
     /// The grant behind a service account's tokens: one per person and scope, so that its owner sees it and can end it;
@@ -580,22 +570,6 @@ mod tests {
     #![allow(clippy::unwrap_used)] // a failed unwrap is a failed test
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn replays_are_remembered_within_bounds() {
-        let seen = Seen::default();
-        assert!(seen.first("a", "1", 100, 0));
-        assert!(!seen.first("a", "1", 100, 0));
-        assert!(seen.first("b", "1", 100, 0), "another client's are its own");
-        for number in 0..SEEN_MAX {
-            seen.first("c", &number.to_string(), 100, 0);
-        }
-        assert!(
-            !seen.first("d", "new", 100, 99),
-            "full of assertions that are good"
-        );
-        assert!(seen.first("d", "new", 300, 100), "they are over");
-    }
 
     #[test]
     fn keys_are_spelled_in_full() {

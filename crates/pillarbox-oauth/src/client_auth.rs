@@ -176,7 +176,7 @@ impl Identity {
         let kept = claims.check_time(now).map_err(refuse)?;
         let jti = claims.jti.as_deref();
         let jti = jti.ok_or_else(|| refuse("jti is missing."))?;
-        self.first_time(&client, jti, kept, now).map_err(refuse)?;
+        self.first_time(&client, jti, kept, (now, ErrorCode::InvalidClient))?;
         Ok(client)
     }
 

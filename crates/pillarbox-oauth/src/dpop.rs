@@ -9,9 +9,10 @@
 pub(crate) mod fuzz;
 
 use crate::access::Claims;
-use crate::assertion::{Seen, VerifyKey, is_there};
+use crate::assertion::{VerifyKey, is_there, unavailable};
+use crate::seen::NotGood;
 use crate::server::{ErrorCode, TokenError};
-use crate::{Identity, opaque};
+use crate::{ClientKind, Identity, opaque};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::Millis;
@@ -173,23 +174,35 @@ impl Identity {
         self.proof.as_ref().map(|proof| &*proof.thumbprint)
     }
 
-    /// A proof is good once (RFC 9449 §11.1). Asked last, so that only who holds something real fills the memory.
-    pub(crate) fn first_use(&self, now: Millis) -> Result<(), TokenError> {
+    /// A proof is good once (RFC 9449 §11.1), where it brings or opens something. Asked when everything else was right: only who
+    /// holds something real, a code, a refresh token or an access token, fills the memory, and of it the share of the account
+    /// that this is about (of service accounts: their own).
+    pub(crate) fn first_use(
+        &self,
+        (account, client): (&str, &str),
+        now: Millis,
+    ) -> Result<(), TokenError> {
         let Some(proof) = &self.proof else {
             return Ok(());
         };
-        let (ends, now) = (
-            proof.issued.saturating_add(WINDOW_S + 1),
-            now.div_euclid(1000),
-        );
-        match self
+        let service = self.client(client);
+        let service = service.filter(|client| client.kind == ClientKind::Service);
+        let holder = service.map_or(account, |_| client);
+        let ends = proof.issued.saturating_add(WINDOW_S + 1);
+        let one = (&*proof.thumbprint, &*proof.jti);
+        let first = self
             .inner
             .proofs
-            .first(&proof.thumbprint, &proof.jti, ends, now)
-        {
-            true => Ok(()),
-            false => Err(invalid("The proof was used before.")),
-        }
+            .first(holder, one, ends, now.div_euclid(1000));
+        first.map_err(|why| match why {
+            NotGood::Used => invalid("The proof was used before."),
+            NotGood::ShareIsFull => unavailable(
+                "As many proofs were used for this account as are remembered of one. Try again in some minutes.",
+            ),
+            NotGood::Full => {
+                unavailable("More proofs were used than can be remembered. Try again in some minutes.")
+            }
+        })
     }
 
     /// Whether who sent an access token may use it: one bound to a key needs a proof by that key for this very token, and
@@ -213,14 +226,11 @@ impl Identity {
                 if proof.ath.as_deref() != Some(&*hash) {
                     return Err(invalid("ath is not the token's hash."));
                 }
-                self.first_use(now)
+                self.first_use((&claims.sub, &claims.client_id), now)
             }
         }
     }
 }
-
-/// The `jti`s of proofs that were used.
-pub(crate) type Proofs = Seen;
 
 #[cfg(test)]
 mod tests {

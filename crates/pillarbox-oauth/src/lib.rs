@@ -49,6 +49,7 @@ mod rotation;
 mod rows;
 mod scope;
 mod scram;
+mod seen;
 mod server;
 mod sessions;
 mod standing;
@@ -326,9 +327,10 @@ struct Inner {
     store: Store,
     config: IdentityConfig,
     clients: clients::Clients,
-    seen: assertion::Seen,
+    seen: seen::Seen,
+    seen_of_strangers: seen::Seen,
     arrivals: registration::Arrivals,
-    proofs: dpop::Proofs,
+    proofs: seen::Seen,
     random: Random,
     keys: keys::Keys,
     issued: issued::Issued,
@@ -379,9 +381,10 @@ impl Identity {
             store,
             config,
             clients,
-            seen: assertion::Seen::default(),
+            seen: seen::Seen::new(seen::OF_CLIENTS),
+            seen_of_strangers: seen::Seen::new(seen::OF_STRANGERS),
             arrivals: registration::Arrivals::default(),
-            proofs: dpop::Proofs::default(),
+            proofs: seen::Seen::new(seen::OF_PROOFS),
             random,
             keys,
             issued,

@@ -79,7 +79,8 @@ impl Identity {
             .cloned()
             .collect();
         kept.push(("client_id".into(), client.id.to_string()));
-        // RFC 9449 §10.1: a proof here says which key the code is for.
+        // RFC 9449 §10.1: a proof here says which key the code is for, as anybody may with `dpop_jkt` and no proof at all. It
+        // opens nothing, so it is not remembered: the name of a program without a secret is all it takes to come here.
         if let Some(key) = self.proven_key() {
             if read.get("dpop_jkt").is_some_and(|named| named != key) {
                 let text = "dpop_jkt is not the key of the proof.";
@@ -87,7 +88,6 @@ impl Identity {
             }
             kept.retain(|(name, _)| name != "dpop_jkt");
             kept.push(("dpop_jkt".into(), key.into()));
-            self.first_use(now)?;
         }
         let bytes: usize = kept
             .iter()

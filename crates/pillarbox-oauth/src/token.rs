@@ -452,7 +452,7 @@ impl Identity {
             return Err(invalid_grant(NOT_ON_THE_LIST).about(new.account));
         }
         self.note_use(new.client, now).await?;
-        self.first_use(now)?;
+        self.first_use((&new.account.0, &new.client.id), now)?;
         let access = NewAccess {
             account: new.account,
             grant: new.grant,

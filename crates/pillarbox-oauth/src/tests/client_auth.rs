@@ -406,3 +406,57 @@ async fn discovery_says_so_and_a_key_still_wants_pkce_where_it_was_asked_for() {
     pairs.push(("code_verifier", VERIFIER));
     assert_eq!(code_of(&house, &program.form(&pairs), NOW).await, "ok");
 }
+
+#[tokio::test]
+async fn a_stranger_with_many_assertions_stops_nobody_else() {
+    let config = IdentityConfig {
+        registration: crate::Registration::Open,
+        ..config()
+    };
+    let house = House::with(config).await;
+    let known = program(&house).await;
+    let mut strangers = Vec::new();
+    for _ in 0..2 {
+        let pair = Ed25519KeyPair::generate().unwrap();
+        let x = BASE64.encode(pair.public_key().as_ref());
+        let metadata = json!({
+            "client_name": "Stranger", "redirect_uris": [WEB], "token_endpoint_auth_method": "private_key_jwt",
+            "jwks": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]},
+        });
+        let metadata = metadata.to_string();
+        let told = house.identity.register(metadata.as_bytes(), NOW).await;
+        let told = serde_json::to_value(told.unwrap()).unwrap();
+        strangers.push(Program {
+            id: told["client_id"].as_str().unwrap().into(),
+            key: EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref()),
+            algorithm: Algorithm::EdDSA,
+            signed: AtomicU64::new(0),
+        });
+    }
+    let code = async |program: &Program| {
+        let form = program.form(&wrong_code());
+        house.identity.token(None, &form, NOW).await.unwrap_err()
+    };
+    let mut refused = None;
+    for _ in 0..20_500 {
+        let error = code(&strangers[0]).await;
+        if error.code.name() != "invalid_grant" {
+            refused = Some(error);
+            break;
+        }
+    }
+    let refused = refused.unwrap();
+    assert_eq!(refused.code.name(), "temporarily_unavailable");
+    assert!(refused.description.contains("remembered"), "{refused:?}");
+    assert_eq!(code(&known).await.code.name(), "invalid_grant");
+    assert_eq!(code(&strangers[1]).await.code.name(), "invalid_grant");
+    let (now, later) = (NOW / 1000 + 500, NOW + 500_000);
+    let fresh = strangers[0].sign(&json!({"iat": now, "exp": now + 300}));
+    let form = with_assertion(&fresh, &wrong_code());
+    let later = house.identity.token(None, &form, later);
+    assert_eq!(
+        later.await.unwrap_err().code.name(),
+        "invalid_grant",
+        "its own ended"
+    );
+}

@@ -276,3 +276,43 @@ async fn a_proof_buys_one_answer() {
     assert_eq!(name(twice), "invalid_dpop_proof");
     assert!(holder.token(&house, &next).await.is_ok());
 }
+
+#[tokio::test]
+async fn pushing_requests_fills_no_memory_of_proofs() {
+    // The name of a program without a secret is all it takes to push: no stranger may cost others their proofs.
+    let (house, holder) = (House::new().await, Holder::new());
+    let proven = house.identity.with_proof(holder.proof(&house));
+    let asked = authorization::request(&[]);
+    for _ in 0..2 {
+        proven.push_request(None, &asked, NOW).await.unwrap();
+    }
+    let nothing = params(&[("client_id", "desktop")]);
+    assert!(proven.push_request(None, &nothing, NOW).await.is_err());
+    let code = code(&house, &[]).await;
+    let answer = proven.token(None, &form(&code, &[]), NOW).await;
+    assert_eq!(answer.unwrap().token_type, "DPoP", "not used yet");
+}
+
+#[tokio::test]
+async fn one_account_with_many_proofs_stops_no_other() {
+    let (house, holder) = (House::new().await, Holder::new());
+    let identity = &house.identity;
+    let code = code(&house, &[]).await;
+    let (now, ends) = (NOW / 1000, NOW / 1000 + 301);
+    for number in 0..10_000 {
+        let jti = number.to_string();
+        let first = identity
+            .inner
+            .proofs
+            .first(&house.ada.0, ("key", &jti), ends, now);
+        assert_eq!(first, Ok(()));
+    }
+    let refused = holder.token(&house, &form(&code, &[])).await.unwrap_err();
+    assert_eq!(refused.code.name(), "temporarily_unavailable");
+    assert!(refused.description.contains("remembered"), "{refused:?}");
+    let proven = identity.with_proof(holder.proof(&house));
+    proven.first_use((&house.bob.0, "desktop"), NOW).unwrap();
+    identity.inner.proofs.forget();
+    let answer = holder.token(&house, &form(&code, &[])).await;
+    assert!(answer.is_ok(), "the code was not spent");
+}
