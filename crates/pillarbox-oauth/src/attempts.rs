@@ -6,11 +6,15 @@
 //!   who tries one password at many accounts gets about one a minute;
 //! - **all networks at one account**: a hundred are free; then one guess a minute is looked at, whoever makes it.
 //!
-//! Nobody locks out an owner: where somebody signed in to an account within the last 30 days only the first count is asked, and
-//! that is one's own. What is guessed is counted apart ([`Guess`]), so guesses at the password of the pages never slow a mail
+//! Nobody locks out an owner: where somebody signed in to an account within the last 30 days, by whatever means, only the first
+//! count is asked, and that is one's own. What is guessed is counted apart ([`Guess`]), so guesses at the password of the pages never slow a mail
 //! program with its app password. Tokens of ours are not counted at all: nobody guesses a signature, and programs that offer a
 //! password as XOAUTH2, as some SASL plug-ins do before they try PLAIN, are not attackers. Tokens that only a provider elsewhere
 //! can judge are counted apart, so that nobody makes us ask it without end.
+//!
+//! One-time codes have six digits, so they are counted more strictly, by network and account and for the account as a whole
+//! ([`PHONE_ACCOUNT`] has the arithmetic). Only where both steps were passed before the second of these counts is not asked: the
+//! password alone, or a token, makes no network known for codes. Recovery codes have a count of their own.
 //!
 //! An unknown account is counted like a known one, by the name that was typed, and an attempt during a pause is neither looked
 //! at nor counted; so the answer and its time say nothing of who there is.
@@ -18,9 +22,10 @@
 //! Memory is bounded: keys are kept as keyed hashes, tables have a fixed size, and when one is full the smallest counts go
 //! first, so that a flood of invented names pushes out itself and not the counts of a real attack. All is forgotten on restart.
 
+use crate::Identity;
 use pillarbox_store::mail::Millis;
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -53,8 +58,29 @@ const ACCOUNT: Rule = Rule {
     pause_max: MINUTE,
 };
 
+/// One-time codes, one network at one account: after some eighteen in a few hours one every two hours, half of what
+/// [`PHONE_ACCOUNT`] forgives, so one or two networks alone never use that up.
+const PHONE_PAIR: Rule = Rule {
+    free: 5.0,
+    forgiven: 120 * MINUTE,
+    pause_max: 120 * MINUTE,
+};
+/// One-time codes, all networks at one account: fifty are free, a dozen more pass while the pauses grow, then one an hour.
+///
+/// Of a million codes three are right at any time (this step and one either way), so a guess succeeds with 3 in 10^6. Whoever
+/// knows the password and has as many networks as they like makes 62 + 24 guesses in a day (1 - (1 - 3/10^6)^86 = 0.03 %),
+/// 62 + 720 in a month (0.2 %), 62 + 8760 in a year (2.6 %); all the while each is in the owner's trail. A network where both steps
+/// were passed before is not held back by this, but by [`PHONE_PAIR`]: 18 + 12 a day, 1.3 % in a year.
+const PHONE_ACCOUNT: Rule = Rule {
+    free: 50.0,
+    forgiven: 60 * MINUTE,
+    pause_max: 60 * MINUTE,
+};
+
 /// Entries of each table.
 const ENTRIES_MAX: usize = 20_000;
+/// Entries of the tables of one-time codes: one must know a password to be counted there.
+const PHONE_ENTRIES_MAX: usize = 5_000;
 /// A success so long ago is no longer one, in milliseconds.
 const KNOWN_MS: Millis = 30 * 24 * 60 * MINUTE;
 
@@ -67,8 +93,12 @@ pub(crate) enum Guess {
     Mail,
     /// A token that a provider elsewhere must be asked about; only the pair counts.
     Token,
-    /// A code of some kind: whoever tries has shown something already, and only the pair counts.
+    /// A device's code, tried by somebody who is signed in; only the pair counts.
     Code,
+    /// A one-time code, by somebody who knows the password.
+    Phone,
+    /// A recovery code, the same: ten of 26^10, so guessing needs no more bounds than the pair.
+    Recovery,
 }
 
 impl Guess {
@@ -106,13 +136,15 @@ impl Failures {
 /// One way of counting, by the hashes of who is counted.
 struct Table {
     rule: Rule,
+    max: usize,
     entries: HashMap<u64, Failures>,
 }
 
 impl Table {
-    fn new(rule: Rule) -> Self {
+    fn new(rule: Rule, max: usize) -> Self {
         Self {
             rule,
+            max,
             entries: HashMap::new(),
         }
     }
@@ -123,7 +155,7 @@ impl Table {
     }
 
     fn failed(&mut self, key: u64, now: Millis) {
-        if self.entries.len() >= ENTRIES_MAX && !self.entries.contains_key(&key) {
+        if self.entries.len() >= self.max && !self.entries.contains_key(&key) {
             self.make_room(now);
         }
         let rule = self.rule;
@@ -142,7 +174,7 @@ impl Table {
     fn make_room(&mut self, now: Millis) {
         let rule = self.rule;
         self.entries.retain(|_, one| one.at(rule, now) > 0.0);
-        if self.entries.len() < ENTRIES_MAX {
+        if self.entries.len() < self.max {
             return;
         }
         let mut by_count: Vec<_> = self
@@ -153,7 +185,7 @@ impl Table {
         by_count.sort_unstable_by(|(a, a_last, _), (b, b_last, _)| {
             a.total_cmp(b).then(a_last.cmp(b_last))
         });
-        for (_, _, key) in &by_count[..ENTRIES_MAX / 2] {
+        for (_, _, key) in &by_count[..self.max / 2] {
             self.entries.remove(key);
         }
     }
@@ -163,14 +195,32 @@ struct Tables {
     pairs: Table,
     networks: Table,
     accounts: Table,
-    /// When somebody last signed in to an account from a network.
-    known: HashMap<u64, Millis>,
+    phone_pairs: Table,
+    phone_accounts: Table,
+}
+
+impl Tables {
+    fn pairs(&mut self, guess: Guess) -> &mut Table {
+        match guess {
+            Guess::Phone => &mut self.phone_pairs,
+            _ => &mut self.pairs,
+        }
+    }
+
+    fn accounts(&mut self, guess: Guess) -> &mut Table {
+        match guess {
+            Guess::Phone => &mut self.phone_accounts,
+            _ => &mut self.accounts,
+        }
+    }
 }
 
 /// All that is counted.
 pub(crate) struct Attempts {
     hasher: RandomState,
     tables: Mutex<Tables>,
+    /// When somebody last signed in to an account from a network. Every sign-in comes by here, so it has a lock of its own.
+    known: Mutex<HashMap<u64, Millis>>,
 }
 
 impl Default for Attempts {
@@ -178,11 +228,13 @@ impl Default for Attempts {
         Self {
             hasher: RandomState::new(),
             tables: Mutex::new(Tables {
-                pairs: Table::new(PAIR),
-                networks: Table::new(NETWORK),
-                accounts: Table::new(ACCOUNT),
-                known: HashMap::new(),
+                pairs: Table::new(PAIR, ENTRIES_MAX),
+                networks: Table::new(NETWORK, ENTRIES_MAX),
+                accounts: Table::new(ACCOUNT, ENTRIES_MAX),
+                phone_pairs: Table::new(PHONE_PAIR, PHONE_ENTRIES_MAX),
+                phone_accounts: Table::new(PHONE_ACCOUNT, PHONE_ENTRIES_MAX),
             }),
+            known: Mutex::default(),
         }
     }
 }
@@ -193,23 +245,36 @@ struct Keys {
     /// None where there is nothing to count.
     network: Option<u64>,
     account: Option<u64>,
-    known: u64,
 }
 
 impl Attempts {
-    fn keys(&self, guess: Guess, peer: Option<IpAddr>, user: &str) -> Keys {
-        // As the directory of accounts compares them: the sign for Kelvin is a k too.
-        let (network, user) = (peer.map(network), user.trim().to_lowercase());
-        let hash = |what: &str, parts: (Option<Guess>, Option<IpAddr>, &str)| {
-            self.hasher.hash_one((what, parts))
-        };
-        let counted = network.filter(|_| guess.is_password());
-        Keys {
-            pair: hash("pair", (Some(guess), network, &user)),
-            network: counted.map(|_| hash("network", (Some(guess), network, ""))),
-            account: counted.map(|_| hash("account", (Some(guess), None, &user))),
-            known: hash("known", (None, network, &user)),
+    /// Of a name as the directory of accounts compares it: the sign for Kelvin is a k too. Every sign-in with a token comes by
+    /// here, so a name as they are kept is hashed as it is.
+    fn hash(&self, what: (&str, Option<Guess>), network: Option<IpAddr>, user: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        (what, network).hash(&mut hasher);
+        let user = user.trim();
+        let changes = |byte: u8| byte.is_ascii_uppercase() || !byte.is_ascii();
+        match user.bytes().any(changes) {
+            true => user.to_lowercase().hash(&mut hasher),
+            false => user.hash(&mut hasher),
         }
+        hasher.finish()
+    }
+
+    fn keys(&self, guess: Guess, peer: Option<IpAddr>, user: &str) -> Keys {
+        let network = peer.map(network);
+        let counted = network.is_some() && guess.is_password();
+        Keys {
+            pair: self.hash(("pair", Some(guess)), network, user),
+            network: counted.then(|| self.hash(("network", Some(guess)), network, "")),
+            account: (counted || guess == Guess::Phone)
+                .then(|| self.hash(("account", Some(guess)), None, user)),
+        }
+    }
+
+    fn known_key(&self, peer: IpAddr, user: &str) -> u64 {
+        self.hash(("known", None), Some(network(peer)), user)
     }
 
     /// Milliseconds to wait, if an attempt may not be made at `now`.
@@ -221,14 +286,16 @@ impl Attempts {
         now: Millis,
     ) -> Option<Millis> {
         let keys = self.keys(guess, peer, user);
-        let tables = self.tables();
-        let pair = tables.pairs.wait(keys.pair, now);
-        let known = tables.known.get(&keys.known);
-        if known.is_some_and(|at| now.saturating_sub(*at) < KNOWN_MS) {
+        let is_known = self.is_known(peer, user, now);
+        let mut tables = self.tables();
+        let pair = tables.pairs(guess).wait(keys.pair, now);
+        if is_known {
             return pair;
         }
         let network = keys.network.and_then(|key| tables.networks.wait(key, now));
-        let account = keys.account.and_then(|key| tables.accounts.wait(key, now));
+        let account = keys
+            .account
+            .and_then(|key| tables.accounts(guess).wait(key, now));
         pair.max(network).max(account)
     }
 
@@ -236,36 +303,56 @@ impl Attempts {
     pub(crate) fn failed(&self, guess: Guess, peer: Option<IpAddr>, user: &str, now: Millis) {
         let keys = self.keys(guess, peer, user);
         let mut tables = self.tables();
-        tables.pairs.failed(keys.pair, now);
+        tables.pairs(guess).failed(keys.pair, now);
         if let Some(key) = keys.network {
             tables.networks.failed(key, now);
         }
         if let Some(key) = keys.account {
-            tables.accounts.failed(key, now);
+            tables.accounts(guess).failed(key, now);
         }
     }
 
     /// A success: the failures before it were its owner's. Those of the network and the account stay, or an attacker with an
-    /// account of their own would clear them.
-    pub(crate) fn passed(&self, guess: Guess, peer: Option<IpAddr>, user: &str, now: Millis) {
+    /// account of their own would clear them. That somebody is signed in by it, [`Attempts::signed_in`] is told.
+    pub(crate) fn passed(&self, guess: Guess, peer: Option<IpAddr>, user: &str) {
         let keys = self.keys(guess, peer, user);
-        let mut tables = self.tables();
-        tables.pairs.entries.remove(&keys.pair);
-        if keys.network.is_none() {
-            return;
-        }
-        let known = &mut tables.known;
-        if known.len() >= ENTRIES_MAX && !known.contains_key(&keys.known) {
+        self.tables().pairs(guess).entries.remove(&keys.pair);
+    }
+
+    /// Somebody signed in to an account from this network.
+    pub(crate) fn signed_in(&self, peer: IpAddr, user: &str, now: Millis) {
+        let key = self.known_key(peer, user);
+        let mut known = self.known();
+        if known.len() >= ENTRIES_MAX && !known.contains_key(&key) {
             let mut times: Vec<_> = known.values().copied().collect();
             let (_, median, _) = times.select_nth_unstable(ENTRIES_MAX / 2);
             let median = *median;
             known.retain(|_, at| *at > median);
         }
-        known.insert(keys.known, now);
+        known.insert(key, now);
+    }
+
+    fn is_known(&self, peer: Option<IpAddr>, user: &str, now: Millis) -> bool {
+        let key = peer.map(|peer| self.known_key(peer, user));
+        let at = key.and_then(|key| self.known().get(&key).copied());
+        at.is_some_and(|at| now.saturating_sub(at) < KNOWN_MS)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<u64, Millis>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Identity {
+    /// Notes that somebody signed in: from this network guesses of others do not slow them down.
+    pub(crate) fn note_network(&self, address: &str, now: Millis) {
+        if let (true, Some(peer)) = (self.inner.config.slow_down, self.peer) {
+            self.inner.attempts.signed_in(peer, address, now);
+        }
     }
 }
 
@@ -286,8 +373,12 @@ mod tests {
 
     const ADA: &str = "ada@example.test";
 
+    fn address(number: u32) -> IpAddr {
+        IpAddr::V4((0xc612_0000 + number).into())
+    }
+
     fn peer(number: u32) -> Option<IpAddr> {
-        Some(IpAddr::V4((0xc612_0000 + number).into()))
+        Some(address(number))
     }
 
     #[test]
@@ -305,7 +396,7 @@ mod tests {
         attempts.failed(Web, peer(1), ADA, 1000);
         assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), Some(2000));
         attempts.failed(Web, peer(9), "\u{212A}im@example.test", 0);
-        attempts.passed(Web, peer(9), "KIM@example.test", 0);
+        attempts.passed(Web, peer(9), "KIM@example.test");
         assert!(
             attempts.tables().pairs.entries.len() == 1,
             "a name has one spelling"
@@ -314,7 +405,8 @@ mod tests {
             attempts.failed(Web, peer(1), ADA, 1000);
         }
         assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), Some(15 * MINUTE));
-        attempts.passed(Web, peer(1), ADA, 1000);
+        attempts.passed(Web, peer(1), ADA);
+        attempts.signed_in(address(1), ADA, 1000);
         assert_eq!(attempts.wait(Web, peer(1), ADA, 1000), None);
     }
 
@@ -375,7 +467,7 @@ mod tests {
     #[test]
     fn many_networks_at_one_account_do_not_lock_its_owner_out() {
         let attempts = Attempts::default();
-        attempts.passed(Web, peer(7), ADA, 0);
+        attempts.signed_in(address(7), " ADA@example.test", 0);
         for number in 1000..1100 {
             assert_eq!(attempts.wait(Web, peer(number), ADA, 0), None);
             attempts.failed(Web, peer(number), ADA, 0);
@@ -402,7 +494,7 @@ mod tests {
         let other = "bob@example.test";
         assert_eq!(attempts.wait(Web, peer(2001), other, 0), None);
         // A month later the place is any place.
-        attempts.passed(Web, peer(8), ADA, 0);
+        attempts.signed_in(address(8), ADA, 0);
         for number in 0..200 {
             attempts.failed(Web, peer(20_000 + number), ADA, KNOWN_MS);
         }
@@ -427,6 +519,46 @@ mod tests {
         assert_eq!(attempts.wait(Code, peer(1), "another", 0), None);
     }
 
+    /// How many guesses somebody makes who waits as told, from so many networks in turn.
+    fn guesses(attempts: &Attempts, networks: u32, until: Millis) -> u32 {
+        let (mut made, mut now) = (0, 0);
+        while now < until {
+            let waits = (1..=networks).map(|number| {
+                let wait = attempts.wait(Guess::Phone, peer(number), ADA, now);
+                (wait.unwrap_or_default(), number)
+            });
+            match waits.min() {
+                Some((0, number)) => {
+                    attempts.failed(Guess::Phone, peer(number), ADA, now);
+                    made += 1;
+                }
+                Some((wait, _)) => now += wait,
+                None => break,
+            }
+        }
+        made
+    }
+
+    #[test]
+    fn one_time_codes_are_hopeless_to_guess() {
+        const DAY: Millis = 24 * 60 * MINUTE;
+        let attempts = Attempts::default();
+        let month = guesses(&attempts, 100, 30 * DAY);
+        assert!((700..=62 + 720).contains(&month), "{month}");
+        let attempts = Attempts::default();
+        attempts.signed_in(address(1), ADA, 0);
+        let month = guesses(&attempts, 1, 30 * DAY);
+        assert!((300..=18 + 360).contains(&month), "{month}");
+        // Two networks alone do not use up what all have together; whoever comes from a third is let try.
+        for networks in [1, 2] {
+            let attempts = Attempts::default();
+            guesses(&attempts, networks, 30 * DAY);
+            let other = attempts.wait(Guess::Phone, peer(99), ADA, 30 * DAY);
+            assert_eq!(other, None, "{networks}");
+        }
+        assert_eq!(attempts.wait(Guess::Recovery, peer(1), ADA, 0), None);
+    }
+
     #[test]
     fn a_flood_costs_little_memory_and_no_count() {
         let attempts = Attempts::default();
@@ -436,16 +568,25 @@ mod tests {
         for number in 0..60_000_u32 {
             let user = format!("{number}@{}", "x".repeat(200));
             attempts.failed(Web, peer(2 + number), &user, 1000);
-            attempts.passed(Web, peer(2 + number), &user, 1000 + i64::from(number));
+            attempts.passed(Web, peer(2 + number), &user);
+            attempts.signed_in(address(2 + number), &user, 1000 + i64::from(number));
+            attempts.failed(Guess::Phone, peer(2 + number), &user, 1000);
             attempts.failed(Web, peer(2 + number), &user, 1000);
         }
         let tables = attempts.tables();
-        let lengths = [&tables.pairs, &tables.networks, &tables.accounts]
-            .map(|table| (table.entries.len(), table.entries.capacity()));
-        let places: usize = lengths.iter().map(|(_, capacity)| capacity).sum();
-        let octets = (places + tables.known.capacity()) * (size_of::<(u64, Failures)>() + 1);
-        assert!(lengths.iter().all(|(length, _)| *length <= ENTRIES_MAX));
-        assert!(tables.known.len() <= ENTRIES_MAX);
+        let five = [
+            &tables.pairs,
+            &tables.networks,
+            &tables.accounts,
+            &tables.phone_pairs,
+            &tables.phone_accounts,
+        ];
+        let places: usize = five.iter().map(|table| table.entries.capacity()).sum();
+        let known = attempts.known();
+        let octets = (places + known.capacity()) * (size_of::<(u64, Failures)>() + 1);
+        assert!(five.iter().all(|table| table.entries.len() <= table.max));
+        assert!(known.len() <= ENTRIES_MAX);
+        drop(known);
         assert!(octets < 4 << 20, "{octets} octets");
         drop(tables);
         assert_eq!(

@@ -177,6 +177,9 @@ impl Identity {
         };
         let opened = self.opens_with(&account, certificate, row, user, service, now);
         let opened = opened.await;
+        if let Ok(person) = &opened {
+            self.note_network(&person.address, now);
+        }
         if let (Err(refusal), "") = (&opened, user) {
             // Who is not named is not found by name when the refusal is recorded.
             let act = Act {

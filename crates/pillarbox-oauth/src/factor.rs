@@ -1,10 +1,11 @@
 //! The second factor of the web pages: one-time codes of a phone (RFC 6238) or a passkey, and recovery codes for the day they
 //! are lost.
 //!
-//! Mail programs are not asked for it: app passwords and tokens were made behind it. A wrong code counts against the account
-//! whatever address it came from, since whoever tries one knows the password already.
+//! Mail programs are not asked for it: app passwords and tokens were made behind it. Whoever tries a code knows the password
+//! already, so wrong ones count for the network it came from and, far above that, for the account; what that allows is computed in
+//! the module of attempts.
 
-use crate::attempts::Guess;
+use crate::attempts::{Guess, network};
 use crate::opaque::{self, Kind as Text};
 use crate::principal::SignedIn;
 use crate::rows::{self, FactorRow, HalfRow, Kind};
@@ -16,6 +17,7 @@ use crate::{Service, totp};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{AccountId, Millis, Rows, StoreError};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How long somebody may look for their phone after the password, in milliseconds.
@@ -24,7 +26,7 @@ const HALF_MS: Millis = 10 * 60 * 1000;
 const HALVES_MAX: usize = 20;
 /// Recovery codes made at a time.
 const RECOVERY_CODES: usize = 10;
-/// Letters of a recovery code: 50 bits, each good once, guesses slowed down.
+/// Letters of a recovery code: 47 bits, each good once, guesses slowed down.
 const RECOVERY_LETTERS: usize = 10;
 /// Longest text looked at as a code, in bytes.
 const CODE_BYTES_MAX: usize = 64;
@@ -93,7 +95,7 @@ impl Identity {
         if let Some(ticket) = self.second_step(&person, now).await? {
             return Ok(FirstFactor::HalfWay(ticket));
         }
-        self.record_web(address, &Ok(person.clone()), now);
+        self.signed_in_by_password(address, &person, now);
         Ok(FirstFactor::Enough(person))
     }
 
@@ -109,24 +111,16 @@ impl Identity {
         }
         let ticket = opaque::new(Text::Half, account, &self.inner.random);
         let (all, key) = (Kind::Half.all(), half_key(ticket.expose()));
+        let network = self.peer.map(|peer| network(peer).to_string());
         let open = move |rows: &mut Rows| {
-            let mut others = Vec::new();
-            for (key, value) in rows.scan(&Kind::Half.all()) {
-                let row: HalfRow = rows::decode(&value)?;
-                others.push((row.ends, key));
-            }
-            others.sort();
-            let surplus = (others.len() + 1).saturating_sub(HALVES_MAX);
-            for (index, (ends, key)) in others.iter().enumerate() {
-                if index < surplus || *ends <= now {
-                    rows.delete(key);
-                }
-            }
+            make_room(rows, now)?;
+            let network = network.clone();
             let ends = now.saturating_add(HALF_MS);
             let half = HalfRow {
                 ends,
                 tries: 0,
                 signed_in,
+                network,
             };
             rows::write(rows, &key, &half)
         };
@@ -148,7 +142,7 @@ impl Identity {
         let person = self.web_password(address, password, now).await?;
         match self.has_second_factor(&person.account).await? {
             false => {
-                self.record_web(address, &Ok(person.clone()), now);
+                self.signed_in_by_password(address, &person, now);
                 Ok(person)
             }
             true => Err(Refusal::invalid("the second factor is missing")),
@@ -167,8 +161,9 @@ impl Identity {
     ) -> Result<Principal, Refusal> {
         let unknown = || Refusal::invalid("no sign-in waits for a code");
         let account = half_of(ticket).ok_or_else(unknown)?;
-        self.slow_down_codes(&account, now)?;
         let (half, code) = (half_key(ticket), self.normal(&account, code));
+        let guess = code.guess();
+        self.slow_down_codes(guess, &account, now)?;
         let handle = self.inner.store.account(&account);
         if handle.get(&half).await?.is_none() {
             return Err(unknown()); // a made-up ticket must not write anything
@@ -197,7 +192,7 @@ impl Identity {
         let (method, signed_in) = match tried {
             Tried::Over => return Err(unknown()),
             Tried::Wrong => {
-                self.count_code(&account, false, now);
+                self.count_code(guess, &account, false, now);
                 let refused = Err(Refusal::invalid("the code is wrong, or was used already"));
                 if let Ok(standing) = self.standing(&account).await {
                     self.record_web_by(&standing.address, "two steps, code", &refused, now);
@@ -205,7 +200,7 @@ impl Identity {
                 return refused;
             }
             Tried::Right(used, signed_in) => {
-                self.count_code(&account, true, now);
+                self.count_code(guess, &account, true, now);
                 self.record_recovery(&account, used, now);
                 let method = match used {
                     Used::Phone => "two steps, code",
@@ -228,6 +223,7 @@ impl Identity {
                 ..crate::principal::Rights::default()
             },
         };
+        self.note_both_steps(&person.account, &standing.address, now);
         self.record_web_by(&standing.address, method, &Ok(person.clone()), now);
         Ok(person)
     }
@@ -312,6 +308,7 @@ impl Identity {
         };
         let handle = self.inner.store.account(account);
         handle.update(&[&Kind::Factor.all()], confirm).await?;
+        self.note_network(&counted_as(account), now);
         let act = Act::new(Deed::SecondFactorOn, now);
         self.record(account, act.detail("codes of a phone"));
         Ok(codes)
@@ -340,6 +337,7 @@ impl Identity {
         let prefixes = [Kind::Factor.all(), Kind::Passkey.all()];
         let handle = self.inner.store.account(account);
         handle.update(&[&prefixes[0], &prefixes[1]], switch).await?;
+        self.note_network(&counted_as(account), now);
         let act = Act::new(Deed::SecondFactorOn, now);
         self.record(account, act.detail("passkeys"));
         Ok(codes)
@@ -434,17 +432,18 @@ impl Identity {
                 return Err(IdentityError::BadPassword("a password is not enough here"));
             }
         };
-        if self.slow_down_codes(account, now).is_err() {
+        let code = self.normal(account, code);
+        let guess = code.guess();
+        if self.slow_down_codes(guess, account, now).is_err() {
             return Err(IdentityError::TooMany("wrong codes; wait a little"));
         }
-        let code = self.normal(account, code);
         let check = move |rows: &mut Rows| match try_code(rows, &code, now)? {
             Some(used) => then(rows).map(|()| Some(used)),
             None => Ok(None),
         };
         let handle = self.inner.store.account(account);
         let used = handle.update(&[&Kind::Factor.all()], check).await?;
-        self.count_code(account, used.is_some(), now);
+        self.count_code(guess, account, used.is_some(), now);
         self.record_recovery(account, used.ok_or(WRONG)?, now);
         Ok(())
     }
@@ -492,36 +491,57 @@ impl Identity {
         Code { text, hash }
     }
 
-    fn slow_down_codes(&self, account: &AccountId, now: Millis) -> Result<(), Refusal> {
-        if !self.inner.config.slow_down {
-            return Ok(());
-        }
-        match self
-            .inner
-            .attempts
-            .wait(Guess::Code, None, &counted_as(account), now)
-        {
-            None => Ok(()),
-            Some(_) => Err(Refusal::new(
-                RefusalKind::TooManyAttempts,
-                "too many wrong codes for this account",
-            )),
+    fn slow_down_codes(
+        &self,
+        guess: Guess,
+        account: &AccountId,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let refused = |_| {
+            let cause = "too many wrong codes for this account";
+            Refusal::new(RefusalKind::TooManyAttempts, cause)
+        };
+        let slowed = self.slow_down(guess, &counted_as(account), now);
+        slowed.map_err(refused)
+    }
+
+    fn count_code(&self, guess: Guess, account: &AccountId, right: bool, now: Millis) {
+        let (attempts, name) = (&self.inner.attempts, counted_as(account));
+        match right {
+            _ if !self.inner.config.slow_down => {}
+            true => attempts.passed(guess, self.peer, &name),
+            false => attempts.failed(guess, self.peer, &name, now),
         }
     }
 
-    fn count_code(&self, account: &AccountId, right: bool, now: Millis) {
-        let name = counted_as(account);
-        match right {
-            _ if !self.inner.config.slow_down => {}
-            true => self.inner.attempts.passed(Guess::Code, None, &name, now),
-            false => self.inner.attempts.failed(Guess::Code, None, &name, now),
-        }
+    /// The password was all there is to show. Known becomes the name that was typed, which may be an alias, and the account's.
+    fn signed_in_by_password(&self, typed: &str, person: &Principal, now: Millis) {
+        self.note_network(typed, now);
+        self.note_network(&person.address, now);
+        self.record_web(typed, &Ok(person.clone()), now);
+    }
+
+    /// Both steps were passed, or a passkey that is both: the network is known for passwords and for codes.
+    pub(crate) fn note_both_steps(&self, account: &AccountId, address: &str, now: Millis) {
+        self.note_network(address, now);
+        self.note_network(&counted_as(account), now);
     }
 }
 
 struct Code {
     text: String,
     hash: [u8; 32],
+}
+
+impl Code {
+    /// What was guessed: only ten letters can be a recovery code.
+    fn guess(&self) -> Guess {
+        let letters = self.text.bytes().all(|byte| byte.is_ascii_lowercase());
+        match letters && self.text.len() == RECOVERY_LETTERS {
+            true => Guess::Recovery,
+            false => Guess::Phone,
+        }
+    }
 }
 
 /// What a code is, if it is right; then it is not any more.
@@ -548,6 +568,29 @@ fn try_code(rows: &mut Rows, code: &Code, now: Millis) -> Result<Option<Used>> {
     };
     rows::write(rows, &key, &row)?;
     Ok(Some(used))
+}
+
+/// Room for one more sign-in that waits. Those that ended go; if there are too many, the oldest of the network that has the most:
+/// whoever begins many does not end those of others.
+fn make_room(rows: &mut Rows, now: Millis) -> Result<()> {
+    let mut networks = BTreeMap::<Option<String>, Vec<(Millis, Vec<u8>)>>::new();
+    for (key, value) in rows.scan(&Kind::Half.all()) {
+        let row: HalfRow = rows::decode(&value)?;
+        match row.ends > now {
+            true => networks
+                .entry(row.network)
+                .or_default()
+                .push((row.ends, key.to_vec())),
+            false => rows.delete(&key),
+        }
+    }
+    let waiting: usize = networks.values().map(Vec::len).sum();
+    let most = networks.values().max_by_key(|waiting| waiting.len());
+    let oldest = most.and_then(|waiting| waiting.iter().min());
+    if let Some((_, key)) = oldest.filter(|_| waiting >= HALVES_MAX) {
+        rows.delete(key);
+    }
+    Ok(())
 }
 
 /// Addresses have no NUL, so nobody's password failures are counted here.

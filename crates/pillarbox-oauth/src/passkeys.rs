@@ -477,6 +477,9 @@ impl Identity {
                     ..Rights::default()
                 },
             });
+        if let Ok(person) = &person {
+            self.note_both_steps(&person.account, &standing.address, now);
+        }
         self.record_web_by(&standing.address, method, &person, now);
         person
     }

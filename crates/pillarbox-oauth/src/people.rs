@@ -464,7 +464,14 @@ impl Identity {
     ) {
         match found {
             _ if !self.inner.config.slow_down => {}
-            Ok(_) => self.inner.attempts.passed(guess, self.peer, user, now),
+            Ok(person) => {
+                self.inner.attempts.passed(guess, self.peer, user);
+                // The password of the pages may be half of a sign-in only: who ends it notes it.
+                if guess != Guess::Web {
+                    self.note_network(user, now);
+                    self.note_network(&person.address, now);
+                }
+            }
             Err(refusal) if refusal.kind == RefusalKind::Temporary => {}
             Err(_) => self.inner.attempts.failed(guess, self.peer, user, now),
         }

@@ -281,6 +281,9 @@ pub(crate) struct HalfRow {
     /// When the first step was taken, if that was elsewhere.
     #[serde(default)]
     pub signed_in: SignedIn,
+    /// The network it was begun from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
 }
 
 impl HalfRow {

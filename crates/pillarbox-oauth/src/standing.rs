@@ -266,6 +266,7 @@ impl Identity {
             return Err(Refusal::invalid(cause));
         };
         standing.allows(service)?;
+        self.note_network(&standing.address, now);
         Ok(Principal {
             account,
             address: Arc::clone(&standing.address),

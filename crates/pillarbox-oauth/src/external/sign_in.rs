@@ -242,6 +242,7 @@ impl Identity {
         if let Some(ticket) = ticket {
             return Ok(FirstFactor::HalfWay(ticket));
         }
+        self.note_network(&person.address, now);
         self.record(&person.account, act(Deed::SignedIn));
         Ok(FirstFactor::Enough(person))
     }

@@ -123,6 +123,7 @@ impl Identity {
             return Err(Refusal::invalid(format!("the token belongs to {address}")));
         }
         standing.allows(service)?;
+        self.note_network(address, now);
         let client = claims.text("client_id").or(claims.text("azp"));
         let client: String = client
             .unwrap_or("a program")

@@ -4,12 +4,15 @@ use super::{ADA, BOB, HOUR, House, NOW};
 use crate::certificate::tests::{ADA as PEM, ADA_LATER};
 use crate::{AppLimits, ClientCertificate, Credential, Deed, IdentityError, RefusalKind, Service};
 
-fn certificate() -> ClientCertificate {
+pub(super) fn certificate() -> ClientCertificate {
     ClientCertificate::from_pem(PEM).unwrap()
 }
 
 async fn registered(limits: AppLimits) -> House {
-    let house = House::new().await;
+    registered_in(House::new().await, limits).await
+}
+
+pub(super) async fn registered_in(house: House, limits: AppLimits) -> House {
     let added = house
         .identity
         .add_certificate(&house.ada, &certificate(), "laptop", limits, NOW)

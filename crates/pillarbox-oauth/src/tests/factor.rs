@@ -3,6 +3,7 @@
 use super::{ADA, HOUR, House, MINUTE, NOW, PASSWORD};
 use crate::{FirstFactor, IdentityError, OwnerProof, RefusalKind, Secret, totp};
 use pillarbox_store::mail::Millis;
+use std::net::IpAddr;
 
 /// What the phone shows. A base32 reader of its own: what we print must be readable to others.
 pub(super) fn phone(secret: &Secret, now: Millis) -> String {
@@ -212,43 +213,122 @@ async fn a_ticket_ends_by_time_tries_and_password_change() {
     );
 }
 
-#[tokio::test]
-async fn guesses_count_against_the_account_from_everywhere() {
+/// A house that slows guesses down.
+async fn guarded() -> House {
     let mut config = super::config();
     config.slow_down = true;
-    let house = House::with(config).await;
-    let (secret, _) = set_up(&house).await;
-    for peer in 0..5 {
-        let identity = house.identity.from_peer([192, 0, 2, peer].into());
-        let ticket = half_way(&house, NOW).await;
-        assert!(
-            identity
-                .web_second_factor(ticket.expose(), "000000", NOW)
-                .await
-                .is_err()
-        );
+    House::with(config).await
+}
+
+fn network(number: u32) -> IpAddr {
+    IpAddr::V4((0xc612_0000 + number).into())
+}
+
+/// Both steps from a network.
+async fn both_steps(
+    house: &House,
+    from: IpAddr,
+    code: &str,
+    now: Millis,
+) -> Result<(), RefusalKind> {
+    let identity = house.identity.from_peer(from);
+    let first = identity.web_first_factor(ADA, PASSWORD, now).await.unwrap();
+    let FirstFactor::HalfWay(ticket) = first else {
+        panic!("no code was asked for")
+    };
+    let found = identity.web_second_factor(ticket.expose(), code, now).await;
+    found.map(|_| ()).map_err(|refusal| refusal.kind)
+}
+
+#[tokio::test]
+async fn wrong_codes_elsewhere_keep_no_owner_out() {
+    let house = guarded().await;
+    let (secret, codes) = set_up(&house).await;
+    let (owner, guesser) = (network(1), network(2));
+    let mut kinds = Vec::new();
+    for _ in 0..6 {
+        let tried = both_steps(&house, guesser, "000000", NOW).await;
+        kinds.push(tried.unwrap_err());
     }
-    let code = phone(&secret, NOW + 30_000);
-    let ticket = half_way(&house, NOW).await;
-    let from_afar = house.identity.from_peer([198, 51, 100, 1].into());
-    let refusal = from_afar
-        .web_second_factor(ticket.expose(), &code, NOW)
-        .await
-        .unwrap_err();
-    assert_eq!(refusal.kind, RefusalKind::TooManyAttempts);
+    assert_eq!(
+        kinds[4..],
+        [RefusalKind::Invalid, RefusalKind::TooManyAttempts]
+    );
+    // The owner was never here before: one network cannot use up what all networks have together.
+    for hour in 0..24 {
+        let now = NOW + hour * HOUR;
+        while both_steps(&house, guesser, "000000", now).await != Err(RefusalKind::TooManyAttempts)
+        {
+        }
+    }
+    let now = NOW + 23 * HOUR;
+    let code = phone(&secret, now);
+    both_steps(&house, owner, &code, now).await.unwrap();
+    let (identity, ada) = (house.identity.from_peer(guesser), &house.ada);
+    let proof = OwnerProof::Code(codes[0].expose());
     assert!(matches!(
-        house
-            .identity
-            .remove_second_factor(&house.ada, OwnerProof::Code(&code), NOW)
+        identity
+            .remove_second_factor(ada, OwnerProof::Code("000000"), now)
             .await,
         Err(IdentityError::TooMany(_))
     ));
-    assert!(
-        from_afar
-            .web_second_factor(ticket.expose(), &code, NOW + 30_000)
-            .await
-            .is_ok()
-    );
+    // Recovery codes have a count of their own.
+    identity
+        .remove_second_factor(ada, proof, now)
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn codes_are_slow_to_guess_from_everywhere_together() {
+    let house = guarded().await;
+    let (secret, codes) = set_up(&house).await;
+    let home = network(1);
+    let at_home = phone(&secret, NOW + 30_000);
+    both_steps(&house, home, &at_home, NOW + 30_000)
+        .await
+        .unwrap();
+    let (mut tried, mut number) = (0, 10);
+    let day = 24 * HOUR;
+    let mut now = NOW + HOUR;
+    while now < NOW + HOUR + day {
+        match both_steps(&house, network(number), "000000", now).await {
+            Err(RefusalKind::Invalid) => tried += 1,
+            _ => now += MINUTE,
+        }
+        number += 1; // the right password from there does not make it a known place
+    }
+    assert!((60..100).contains(&tried), "{tried} guesses in a day");
+    // From a new place the phone has to wait; the place of before and the recovery codes have not.
+    let code = phone(&secret, now);
+    let elsewhere = both_steps(&house, network(9), &code, now).await;
+    assert_eq!(elsewhere, Err(RefusalKind::TooManyAttempts));
+    both_steps(&house, network(9), codes[0].expose(), now)
+        .await
+        .unwrap();
+    both_steps(&house, home, &code, now).await.unwrap();
+}
+
+#[tokio::test]
+async fn sign_ins_begun_elsewhere_push_no_other_network_out() {
+    let house = House::new().await;
+    let (secret, _) = set_up(&house).await;
+    let later = NOW + MINUTE;
+    let from = |number: u32| house.identity.from_peer(network(number));
+    let begin = async |number: u32, now| {
+        let begun = from(number).web_first_factor(ADA, PASSWORD, now).await;
+        let FirstFactor::HalfWay(ticket) = begun.unwrap() else {
+            panic!("no code was asked for")
+        };
+        ticket
+    };
+    let mine = begin(1, NOW).await;
+    for _ in 0..30 {
+        begin(2, later).await;
+    }
+    let code = phone(&secret, later);
+    let found = from(1).web_second_factor(mine.expose(), &code, later).await;
+    assert!(found.is_ok(), "{found:?}");
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ mod factor;
 mod grant_types;
 mod hints;
 mod issued;
+mod known_networks;
 mod limits;
 mod offered;
 mod passkeys;

@@ -620,3 +620,18 @@ async fn a_server_without_a_name_takes_none() {
     assert!(house.identity.begin_passkey_sign_in(NOW).is_none());
     assert!(house.identity.begin_passkey(&house.ada, NOW).await.is_err());
 }
+
+#[tokio::test]
+async fn a_passkey_makes_the_network_known() {
+    let config = crate::IdentityConfig {
+        slow_down: true,
+        ..config()
+    };
+    let mut house = House::with(config).await;
+    let device = made(&house).await;
+    let cafe = std::net::IpAddr::from([192, 0, 2, 9]);
+    house.identity = house.identity.from_peer(cafe);
+    sign_in(&house, &device).await.unwrap();
+    super::known_networks::guess_at_others(&house, cafe).await;
+    super::known_networks::ada_is_known(&house, cafe).await;
+}

@@ -324,3 +324,15 @@ async fn guesses_at_opaque_tokens_are_slowed_down() {
             .is_ok()
     );
 }
+
+#[tokio::test]
+async fn a_token_makes_the_network_known() {
+    use crate::tests::known_networks::{ada_is_known, guess_at_others};
+    let mut scene = Scene::with_slow_down().await;
+    let cafe = std::net::IpAddr::from([192, 0, 2, 9]);
+    scene.house.identity = scene.house.identity.from_peer(cafe);
+    let token = scene.key.access_token("k1", &access_claims());
+    bearer(&scene, ADA, &token).await.unwrap();
+    guess_at_others(&scene.house, cafe).await;
+    ada_is_known(&scene.house, cafe).await;
+}

@@ -459,3 +459,15 @@ async fn invented_answers_are_slowed_down() {
     assert_eq!((told[0], told[19]), (WhyNot::Refused, WhyNot::TooOften));
     assert!(scene.elsewhere.times("/token") < 10);
 }
+
+#[tokio::test]
+async fn it_makes_the_network_known() {
+    use crate::tests::known_networks::{ada_is_known, guess_at_others};
+    let mut scene = Scene::with_slow_down().await;
+    let cafe = std::net::IpAddr::from([192, 0, 2, 9]);
+    scene.house.identity = scene.house.identity.from_peer(cafe);
+    let done = scene.sign_in(|_| {}).await.unwrap();
+    assert!(matches!(done, FirstFactor::Enough(_)));
+    guess_at_others(&scene.house, cafe).await;
+    ada_is_known(&scene.house, cafe).await;
+}
