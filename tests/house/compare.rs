@@ -70,6 +70,10 @@ const FINE: &[(&str, &str)] = &[
     ),
     ("name == MARK", "the name of a parameter"),
     (
+        "(mine.deed, mine.proof()) ==",
+        "which kind of thing was shown, not the thing",
+    ),
+    (
         "::<AppRow>(&value)?.id == named",
         "the id of a row, which its owner sees",
     ),
