@@ -47,7 +47,7 @@ pub enum Error {
     #[error("no token: {0}")]
     Token(#[source] BoxError),
     /// IMAP: the command was refused. The session goes on.
-    #[error("{command}: {kind:?} {text}", kind = .kind.as_str())]
+    #[error("{command}: {kind} {text}", kind = .kind.as_str())]
     No {
         /// Its name.
         command: &'static str,

@@ -152,8 +152,8 @@ impl Identity {
         };
         let handle = self.inner.store.account(account);
         let name = handle.update(&[&prefix], remove).await?;
-        self.announce(account, Some(Credential::Certificate(id.into())));
         let detail = format!("the client certificate “{name}” was revoked");
+        self.announce(account, Some(Credential::Certificate(id.into())), &detail);
         self.record(account, Act::new(Deed::Changed, now).detail(detail));
         Ok(())
     }

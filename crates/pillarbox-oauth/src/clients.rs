@@ -280,7 +280,9 @@ impl Identity {
         })
         .await?;
         self.know_clients().await?;
-        let _ = self.inner.ended_clients.send((id.into(), Some(scopes)));
+        let app = self.app_name(id);
+        let what = format!("what {app} may do in everybody’s name was taken back");
+        self.announce_client(id, Some(scopes), what);
         Ok(())
     }
 
@@ -304,7 +306,7 @@ impl Identity {
         self.record_change(Act::new(Deed::AppRemoved, now).app(Arc::clone(&name)));
         self.know_clients().await?;
         // From here on none of its tokens opens anything, so sessions are told before thousands of rows are written.
-        let _ = self.inner.ended_clients.send((id.into(), None));
+        self.announce_client(id, None, format!("the app {name} was removed"));
         self.end_all_grants(id, &name, "the program was removed", now)
             .await
     }

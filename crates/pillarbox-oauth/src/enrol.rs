@@ -121,11 +121,11 @@ impl Identity {
         let mut ended = 0;
         if at_once {
             // Before, so that nobody waits for thousands of rows; and behind, for whoever came back until its row was written.
-            let told = (Arc::clone(&client.id), Some(Scopes::default()));
-            let _ = self.inner.ended_clients.send(told.clone());
+            let because = format!("the key of {} was taken back", client.name);
+            self.announce_client(id, Some(Scopes::default()), &because);
             let all = self.end_all_grants(id, &client.name, KEY_TAKEN_BACK, now);
             ended = all.await?;
-            let _ = self.inner.ended_clients.send(told);
+            self.announce_client(id, Some(Scopes::default()), &because);
         }
         Ok(Rekeyed {
             key_file: private.map(|(kid, key)| self.key_file(&client, &kid, &key, None)),

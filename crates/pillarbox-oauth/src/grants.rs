@@ -4,11 +4,8 @@ use crate::access::{self, Claims};
 use crate::dpop::Confirmation;
 use crate::rows::{self, GrantRow, Kind};
 use crate::scope::MAIL_SCOPE;
-use crate::{
-    Act, Credential, Deed, Grant, Identity, IdentityError, Mint, Minted, Result, Secret, opaque,
-};
+use crate::{Act, Deed, Grant, Identity, IdentityError, Mint, Minted, Result, Secret, opaque};
 use pillarbox_store::mail::{AccountId, Millis, Rows};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Most grants with a refresh token of one person and one client; the oldest go (wire §7.3).
@@ -65,6 +62,17 @@ impl Identity {
     /// # Errors
     /// [`IdentityError::NoSuch`], [`IdentityError::Store`].
     pub async fn revoke_grant(&self, account: &AccountId, grant: &str, now: Millis) -> Result<()> {
+        self.revoke_grant_because(account, grant, None, now).await
+    }
+
+    /// The same, for another reason than that somebody chose the grant.
+    pub(crate) async fn revoke_grant_because(
+        &self,
+        account: &AccountId,
+        grant: &str,
+        how: Option<&str>,
+        now: Millis,
+    ) -> Result<()> {
         let key = Kind::Grant.key(grant);
         let prefix = key.clone();
         let end = move |rows: &mut Rows| match end_grant(rows, &key, now)? {
@@ -77,9 +85,20 @@ impl Identity {
             .account(account)
             .update(&[&prefix], end)
             .await?;
-        self.announce_grant(account, grant);
         let app = self.app_name(&client.unwrap_or_default());
-        self.record(account, Act::new(Deed::GrantEnded, now).app(app));
+        let what = match how {
+            Some(how) => how.to_owned(),
+            None => format!("the grant of {app} was revoked"),
+        };
+        self.announce_grant(account, grant, what);
+        let act = Act::new(Deed::GrantEnded, now).app(app);
+        self.record(
+            account,
+            match how {
+                Some(how) => act.detail(how),
+                None => act,
+            },
+        );
         Ok(())
     }
 
@@ -107,11 +126,13 @@ impl Identity {
         };
         let handle = self.inner.store.account(account);
         let ended = handle.update(&[&Kind::Grant.all()], end).await?;
+        let app = self.app_name(client);
         for grant in &ended {
-            self.announce_grant(account, grant);
+            let what = format!("what {app} was allowed was taken back");
+            self.announce_grant(account, grant, what);
         }
         if !ended.is_empty() {
-            let act = Act::new(Deed::GrantEnded, now).app(self.app_name(client));
+            let act = Act::new(Deed::GrantEnded, now).app(app);
             let act = match ended.len() {
                 1 => act,
                 count => act.detail(format!("all its {count} sign-ins")),
@@ -206,11 +227,6 @@ impl Identity {
         Ok(Secret::new(signed))
     }
 
-    pub(crate) fn announce_grant(&self, account: &AccountId, grant: &str) {
-        let grant: Arc<str> = grant.into();
-        self.announce(account, Some(Credential::Grant { grant, token: None }));
-    }
-
     /// Grants of this client that had to make room are over: their sessions are told, and the person's trail names each.
     pub(crate) fn announce_evicted(
         &self,
@@ -220,8 +236,10 @@ impl Identity {
         now: Millis,
     ) {
         for grant in evicted {
-            self.announce_grant(account, &grant);
-            let act = Act::new(Deed::GrantEnded, now).app(self.app_name(client));
+            let app = self.app_name(client);
+            let what = format!("its grant was the oldest of {app}, and made room for a newer one");
+            self.announce_grant(account, &grant, what);
+            let act = Act::new(Deed::GrantEnded, now).app(app);
             self.record(
                 account,
                 act.detail("it was the oldest, and made room for a newer one"),

@@ -255,15 +255,15 @@ impl Identity {
     }
 
     /// Ends the tokens that rest on the same as this one: those of its client until now (RFC 7009 §2.1).
-    pub(crate) async fn end_administration(&self, claims: &Claims) -> Result<()> {
+    pub(crate) async fn end_administration(&self, claims: &Claims) -> Result<(), IdentityError> {
         let gid = claims.gid.clone();
         let end = move |row: &mut ClientRow| {
             row.administration.take_if(|now| *now == gid);
             Ok(())
         };
         match self.change_client(&claims.client_id, end).await {
-            Ok(()) | Err(IdentityError::NoSuch(_)) => Ok(self.know_clients().await?),
-            Err(fault) => Err(fault.into()),
+            Ok(()) | Err(IdentityError::NoSuch(_)) => self.know_clients().await,
+            Err(fault) => Err(fault),
         }
     }
 

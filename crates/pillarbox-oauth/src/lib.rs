@@ -19,6 +19,7 @@ mod clients;
 mod consent;
 mod device;
 mod dpop;
+mod endings;
 mod enrol;
 mod external;
 mod factor;
@@ -76,6 +77,7 @@ pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::{ClientField, NewClient};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};
 pub use dpop::{Confirmation, Proof};
+pub use endings::{EndedClient, Revoked, TokenEnd};
 pub use enrol::{Enrolled, Rekeyed};
 pub use external::{
     EXTERNAL_DOCUMENT_BYTES_MAX, External, ExternalAnswer, ExternalBegun, ExternalCondition,
@@ -102,7 +104,7 @@ pub use server::{
 pub use sessions::{SESSION_MS, WebSession};
 pub use testers::TesterChange;
 
-use pillarbox_store::mail::{AccountId, Millis, Store, StoreError};
+use pillarbox_store::mail::{Millis, Store, StoreError};
 use serde::Serialize;
 use std::fmt;
 use std::net::IpAddr;
@@ -343,8 +345,8 @@ struct Inner {
     external: external::Externals,
     standings: standing::Standings,
     trail: activity::Trail,
-    revocations: broadcast::Sender<(AccountId, Option<Credential>)>,
-    ended_clients: broadcast::Sender<(Arc<str>, Option<Scopes>)>,
+    revocations: broadcast::Sender<Revoked>,
+    ended_clients: broadcast::Sender<EndedClient>,
 }
 
 /// Revocations a receiver may be behind before it loses some.
@@ -427,24 +429,6 @@ impl Identity {
             acting: Some(how.into()),
             ..self.clone()
         }
-    }
-
-    /// What was revoked, told after the commit; None is the whole account. Whoever lags must look at all sessions anew.
-    pub fn revocations(&self) -> broadcast::Receiver<(AccountId, Option<Credential>)> {
-        self.inner.revocations.subscribe()
-    }
-
-    /// Clients that are no longer registered, by their ids: what they were allowed has ended for everybody. With scopes: service
-    /// accounts that may do these and no more. Told after the commit; whoever lags must look at all sessions anew.
-    pub fn ended_clients(&self) -> broadcast::Receiver<(Arc<str>, Option<Scopes>)> {
-        self.inner.ended_clients.subscribe()
-    }
-
-    /// After the commit: nothing cached may say otherwise any more, and live sessions are to end.
-    fn announce(&self, account: &AccountId, credential: Option<Credential>) {
-        self.inner.standings.forget(account);
-        // Nobody listening is fine.
-        let _ = self.inner.revocations.send((account.clone(), credential));
     }
 
     /// A program's name for people.

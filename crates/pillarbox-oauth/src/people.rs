@@ -98,7 +98,7 @@ impl Identity {
             rows::write(rows, &Kind::Password.all(), &row)
         };
         handle.update(&prefixes, end_all).await?;
-        self.announce(account, None);
+        self.announce(account, None, "the account’s password was changed");
         self.record(account, Act::new(Deed::PasswordChanged, now));
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Identity {
         handle.set_settings(settings).await?;
         self.inner.standings.forget(account);
         if suspended {
-            self.announce(account, None);
+            self.announce(account, None, "the account was suspended");
         }
         Ok(())
     }
@@ -252,16 +252,18 @@ impl Identity {
         let named = id.to_owned();
         let remove = move |rows: &mut Rows| {
             for (key, value) in rows.scan(&Kind::App.all()) {
-                if rows::decode::<AppRow>(&value)?.id == named {
+                let row: AppRow = rows::decode(&value)?;
+                if row.id == named {
                     rows.delete(&key);
-                    return Ok(());
+                    return Ok(row.name);
                 }
             }
             Err(IdentityError::NoSuch("app password"))
         };
         let handle = self.inner.store.account(account);
-        handle.update(&[&Kind::App.all()], remove).await?;
-        self.announce(account, Some(Credential::AppPassword(id.into())));
+        let name = handle.update(&[&Kind::App.all()], remove).await?;
+        let what = format!("the app password “{name}” was revoked");
+        self.announce(account, Some(Credential::AppPassword(id.into())), what);
         Ok(())
     }
 

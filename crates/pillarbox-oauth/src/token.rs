@@ -2,6 +2,7 @@
 
 use crate::authorize::{BadParams, NOT_ON_THE_LIST, Params, code_key};
 use crate::client::{Client, ClientKind};
+use crate::endings::Meant;
 use crate::grant_type::GrantType;
 use crate::grants::{NewAccess, add_grant, after, end_grant, millis};
 use crate::opaque::{self, Kind as Text};
@@ -25,6 +26,8 @@ const EXPIRED_OR_REVOKED: &str = "Token has been expired or revoked.";
 
 const NO_SUCH_CODE: &str = "there is no such code, or it ended long ago";
 const GRANT_IS_GONE: &str = "its grant ended some time ago, or made room for newer ones";
+const CAME_TWICE: &str = "its code came twice: somebody else may have seen it";
+const GIVEN_BACK: &str = "its token was given back at the revocation endpoint";
 const TWO_HOLD_IT: &str = "an old refresh token came again: two hold it, one of them took it";
 
 type Result<T, E = TokenError> = std::result::Result<T, E>;
@@ -156,33 +159,22 @@ impl Identity {
             true => Some(self.authenticate(basic, &params, now).await?),
             false => None,
         };
-        let config = &self.inner.config;
         let another = || TokenError::new(ErrorCode::InvalidGrant, "The token is another client's.");
-        let (account, grant) = match opaque::read_refresh(&self.inner.keys, token) {
-            Some(found) => found,
-            None => {
-                let keys = self.inner.keys.ring().await?;
-                if let Ok(claims) = self.read_administration(&keys, token) {
-                    return match client.is_some_and(|client| *client.id != claims.client_id) {
-                        true => Err(another()),
-                        false => self.end_administration(&claims).await,
-                    };
-                }
-                match access::open(&keys, token, &config.issuer, &config.host) {
-                    Ok(claims) => (AccountId(claims.sub.as_str().into()), claims.gid.clone()),
-                    Err(_) => return Ok(()),
-                }
+        let (account, grant, row) = match self.meant_by(token).await? {
+            Meant::Nothing => return Ok(()),
+            Meant::Administration(claims) => {
+                return match client.is_some_and(|client| *client.id != claims.client_id) {
+                    true => Err(another()),
+                    false => Ok(self.end_administration(&claims).await?),
+                };
             }
+            Meant::Grant(account, grant, row) => (account, grant, row),
         };
-        let key = Kind::Grant.key(&grant);
-        let Some(row) = self.inner.store.account(&account).get(&key).await? else {
-            return Ok(());
-        };
-        let row: GrantRow = rows::decode(&row)?;
         if let Some(client) = client.filter(|client| *client.id != row.client) {
             return Err(another().about(&account).of_client(Some(&client.id)));
         }
-        match self.revoke_grant(&account, &grant, now).await {
+        let how = Some(GIVEN_BACK);
+        match self.revoke_grant_because(&account, &grant, how, now).await {
             Err(IdentityError::NoSuch(_)) => Ok(()),
             other => Ok(other?),
         }
@@ -320,12 +312,9 @@ impl Identity {
             Redeemed::Good(evicted) => evicted,
             Redeemed::Refused(error) => return Err(error.about(&account)),
             Redeemed::Reused(grant) => {
-                self.announce_grant(&account, &grant);
+                self.announce_grant(&account, &grant, CAME_TWICE);
                 let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
-                self.record(
-                    &account,
-                    act.detail("its code came twice: somebody else may have seen it"),
-                );
+                self.record(&account, act.detail(CAME_TWICE));
                 return Err(used_before().about(&account));
             }
         };
@@ -417,7 +406,7 @@ impl Identity {
             Redeemed::Good(again) => again,
             Redeemed::Refused(error) => return Err(error),
             Redeemed::Reused(grant) => {
-                self.announce_grant(&account, &grant);
+                self.announce_grant(&account, &grant, TWO_HOLD_IT);
                 let act = Act::new(Deed::GrantEnded, now).app(Arc::clone(&client.name));
                 self.record(&account, act.detail(TWO_HOLD_IT));
                 return Err(invalid_grant(TWO_HOLD_IT));

@@ -42,7 +42,7 @@ pub struct Channel {
 }
 
 /// What is new elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
     /// The account of the session has this version now.
     Version(Version),

@@ -5,6 +5,7 @@ use crate::sessions::Protocol;
 use pillarbox_oauth::Credential;
 use pillarbox_store::mail::Millis;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// One event of one connection.
@@ -83,9 +84,42 @@ pub enum What {
     },
     /// The connection ended.
     Closed {
-        /// By whom and why: "client left", "session expired", "revoked", "idle", "shutting down".
-        reason: &'static str,
+        /// By whom and why: "client left", "idle", "shutting down", [`Limit::past`](crate::sessions::Limit::past), or the
+        /// cause of [`End::Revoked`](crate::sessions::End).
+        reason: Reason,
     },
+}
+
+/// Why a connection ended, in words. Copies nothing: thousands may end for one cause.
+#[derive(Clone, Debug)]
+pub enum Reason {
+    /// By itself.
+    Own(&'static str),
+    /// From outside.
+    Told(Arc<str>),
+}
+
+impl Deref for Reason {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Own(text) => text,
+            Self::Told(text) => text,
+        }
+    }
+}
+
+impl From<&'static str> for Reason {
+    fn from(text: &'static str) -> Self {
+        Self::Own(text)
+    }
+}
+
+impl From<Arc<str>> for Reason {
+    fn from(text: Arc<str>) -> Self {
+        Self::Told(text)
+    }
 }
 
 /// Where events go.

@@ -41,12 +41,64 @@ impl Protocol {
 }
 
 /// Why a session is ended from outside; each protocol has its own words for it (wire §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Its token, grant, app password or account was revoked: told as expiry.
-    Revoked,
+    /// Somebody ended it, or what it signed in with: told as expiry. Why, in words for its owner; never on the wire.
+    Revoked(Arc<str>),
     /// The server stops.
     Shutdown,
+}
+
+/// What ends a session that nobody ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Its access token has its own end.
+    Token,
+    /// Its app password has.
+    AppPassword,
+    /// Its certificate has.
+    Certificate,
+    /// Its password has.
+    Password,
+    /// The protocol's: no connection lasts longer.
+    Protocol,
+}
+
+impl Limit {
+    /// Of a session that is signed in until then.
+    pub fn of(who: &Principal, until: Millis) -> Self {
+        if who.until().is_none_or(|own| own > until) {
+            return Self::Protocol;
+        }
+        match who.credential() {
+            Credential::Grant { .. } | Credential::External(_) => Self::Token,
+            Credential::AppPassword(_) => Self::AppPassword,
+            Credential::Certificate(_) => Self::Certificate,
+            Credential::Password => Self::Password,
+        }
+    }
+
+    /// In words, while the session lives.
+    pub fn ahead(self) -> &'static str {
+        match self {
+            Self::Token => "its access token ends then",
+            Self::AppPassword => "its app password ends then",
+            Self::Certificate => "its certificate ends then",
+            Self::Password => "its password ends then",
+            Self::Protocol => "no connection may last longer",
+        }
+    }
+
+    /// In words, when it has ended.
+    pub fn past(self) -> &'static str {
+        match self {
+            Self::Token => "session expired: its access token ended",
+            Self::AppPassword => "session expired: its app password ended",
+            Self::Certificate => "session expired: its certificate ended",
+            Self::Password => "session expired: its password ended",
+            Self::Protocol => "session expired: no connection may last longer",
+        }
+    }
 }
 
 /// Which sessions to end.
@@ -89,6 +141,8 @@ impl Which {
     }
 }
 
+/// Why a session ends whose sign-in was under way while more was revoked than is remembered.
+const TOO_MUCH: &str = "too much was revoked while it signed in to know whether it was meant";
 /// Revocations remembered for sign-ins that are under way while they happen; a check takes milliseconds.
 const REVOCATIONS_KEPT: usize = 1_000;
 
@@ -127,7 +181,7 @@ struct Live {
     looked_at: u64,
     /// The latest revocations, oldest first, and how many there were in all: a credential that was checked before one of
     /// them and takes its seat after it would otherwise be missed.
-    revoked: VecDeque<Which>,
+    revoked: VecDeque<(Which, Arc<str>)>,
     revocations: u64,
     stopping: bool,
 }
@@ -217,37 +271,53 @@ impl<K: Eq + Hash> Index<K> {
 }
 
 impl Live {
-    fn tell(&mut self, which: &Which) -> usize {
+    fn meant(&mut self, which: &Which) -> Vec<&Entry> {
         let found = self.indexes.find(which);
         let found = found.unwrap_or_else(|| self.entries.keys().copied().collect());
         self.looked_at += found.len() as u64;
-        let mut told = 0;
-        for entry in found.iter().filter_map(|key| self.entries.get(key)) {
-            if which.means(&entry.session) {
-                entry.end.send_replace(Some(End::Revoked));
-                told += 1;
-            }
-        }
-        told
+        let entries = found.iter().filter_map(|key| self.entries.get(key));
+        entries
+            .filter(|entry| which.means(&entry.session))
+            .collect()
     }
 
-    /// Whether this session's authority was revoked after the first `since` revocations. If they are no longer all known,
-    /// the answer is yes: the client signs in again.
-    fn revoked_since(&self, since: u64, session: &Session) -> bool {
+    fn tell(&mut self, which: &Which, because: &Arc<str>) -> usize {
+        let meant = self.meant(which);
+        for entry in &meant {
+            entry.revoke(because);
+        }
+        meant.len()
+    }
+
+    /// Why this session's authority was revoked after the first `since` revocations, if it was. If they are no longer all
+    /// known, it was: the client signs in again.
+    fn revoked_since(&self, since: u64, session: &Session) -> Option<Arc<str>> {
         let later = usize::try_from(self.revocations - since).unwrap_or(usize::MAX);
-        later > self.revoked.len()
-            || self
-                .revoked
-                .iter()
-                .rev()
-                .take(later)
-                .any(|which| which.means(session))
+        if later > self.revoked.len() {
+            return Some(TOO_MUCH.into());
+        }
+        let mut latest = self.revoked.iter().rev().take(later).rev();
+        let found = latest.find(|(which, _)| which.means(session));
+        found.map(|(_, because)| Arc::clone(because))
     }
 }
 
 struct Entry {
     session: Session,
     end: watch::Sender<Option<End>>,
+}
+
+impl Entry {
+    /// Tells it. The first cause stays: what is revoked behind it ended nothing.
+    fn revoke(&self, because: &Arc<str>) {
+        self.end.send_if_modified(|end| {
+            let first = end.is_none();
+            if first {
+                *end = Some(End::Revoked(Arc::clone(because)));
+            }
+            first
+        });
+    }
 }
 
 /// See the module. Cheap to clone.
@@ -261,8 +331,9 @@ impl Registry {
         let key = live.next;
         live.next += 1;
         let first = live.stopping.then_some(End::Shutdown);
+        let stopping = first.is_some();
         let (end, mut ended) = watch::channel(first);
-        if first.is_some() {
+        if stopping {
             ended.mark_changed();
         }
         let session = Session {
@@ -285,15 +356,22 @@ impl Registry {
         }
     }
 
-    /// Tells matching sessions that they are over; how many were told.
-    pub fn end(&self, which: &Which) -> usize {
+    /// Tells matching sessions that they are over, and why, in words for their owner; how many were told.
+    pub fn end(&self, which: &Which, because: impl Into<Arc<str>>) -> usize {
+        let because = because.into();
         let mut live = self.live();
         if live.revoked.len() == REVOCATIONS_KEPT {
             live.revoked.pop_front();
         }
-        live.revoked.push_back(which.clone());
+        live.revoked
+            .push_back((which.clone(), Arc::clone(&because)));
         live.revocations += 1;
-        live.tell(which)
+        live.tell(which, &because)
+    }
+
+    /// How many sessions [`Registry::end`] would tell now.
+    pub fn count(&self, which: &Which) -> usize {
+        self.live().meant(which).len()
     }
 
     /// Tells every session, present and future, that the server stops.
@@ -385,9 +463,9 @@ impl Seat {
         };
         entry.session.signed_in = Some((who.clone(), until));
         if let Some(entry) = live.entries.get(&self.key)
-            && live.revoked_since(self.checking_since, &entry.session)
+            && let Some(because) = live.revoked_since(self.checking_since, &entry.session)
         {
-            entry.end.send_replace(Some(End::Revoked));
+            entry.revoke(&because);
         }
         Ok(())
     }
@@ -397,6 +475,14 @@ impl Seat {
         if let Some(entry) = self.registry.live().entries.get_mut(&self.key) {
             entry.session.program = Some(program.into());
         }
+    }
+
+    /// What ends it if nobody does.
+    pub fn limit(&self) -> Limit {
+        let live = self.registry.live();
+        let entry = live.entries.get(&self.key);
+        let signed_in = entry.and_then(|entry| entry.session.signed_in.as_ref());
+        signed_in.map_or(Limit::Protocol, |(who, until)| Limit::of(who, *until))
     }
 
     /// Listens for new versions of the session's account from now on.
@@ -415,15 +501,15 @@ impl Seat {
 
     /// Whether the session was ended from outside, without waiting.
     pub fn ended(&self) -> Option<End> {
-        *self.ended.borrow()
+        self.ended.borrow().clone()
     }
 }
 
 /// Each end is told once, so that a conversation that must finish a literal first is not asked over and over.
 async fn ended(receiver: &mut watch::Receiver<Option<End>>) -> End {
     while receiver.changed().await.is_ok() {
-        if let Some(end) = *receiver.borrow_and_update() {
-            return end;
+        if let Some(end) = &*receiver.borrow_and_update() {
+            return end.clone();
         }
     }
     // The sender lives as long as our entry in the registry; without it nobody can end us.
@@ -463,10 +549,15 @@ mod tests {
     async fn ending_a_session_is_told_once_and_only_to_that_session() {
         let registry = Registry::default();
         let (mut one, other) = (seat(&registry, "one"), seat(&registry, "other"));
-        assert_eq!(registry.end(&Which::Session("one".into())), 1);
-        assert_eq!(one.news().await, News::Ended(End::Revoked));
-        assert_eq!(one.ended(), Some(End::Revoked));
+        let which = Which::Session("one".into());
+        assert_eq!(registry.count(&which), 1);
+        assert_eq!(registry.end(&which, "by hand"), 1);
+        let by_hand = End::Revoked("by hand".into());
+        assert_eq!(one.news().await, News::Ended(by_hand.clone()));
+        assert_eq!(one.ended(), Some(by_hand.clone()));
         assert_eq!(other.ended(), None);
+        registry.end(&which, "something later");
+        assert_eq!(one.ended(), Some(by_hand), "the first cause ended it");
         let again = tokio::time::timeout(std::time::Duration::from_millis(20), one.news()).await;
         assert!(again.is_err(), "told twice");
     }

@@ -143,7 +143,7 @@ async fn the_journal_names_causes_the_wire_does_not_and_no_secrets() {
                 );
                 format!("refused {offered} by {mechanism}")
             }
-            What::Closed { reason } => (*reason).into(),
+            What::Closed { reason } => reason.to_string(),
             other => format!("{other:?}"),
         })
         .collect();

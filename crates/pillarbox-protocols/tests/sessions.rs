@@ -6,6 +6,7 @@ mod player;
 use pillarbox_oauth::{MAIL_SCOPE, Mint, Principal, Scopes, Service};
 use pillarbox_protocols::sessions::{End, Protocol, TooMany, Which};
 use player::World;
+use std::sync::Arc;
 
 async fn principal(world: &World, name: &str) -> Principal {
     let account = world.account(name).unwrap();
@@ -32,16 +33,22 @@ async fn a_credential_revoked_while_it_is_checked_ends_the_session_it_opens() {
     );
     let mut seat = world.seat(Protocol::Imap, 1);
     seat.checking();
-    world.registry.end(&Which::Credential(
-        ada.account().clone(),
-        ada.credential().clone(),
-    ));
+    let whole = ada.credential().whole();
+    let which = Which::Credential(ada.account().clone(), whole);
+    world.registry.end(&which, "its grant ended");
+    let every = Which::Account(ada.account().clone());
+    world.registry.end(&every, "a later cause");
     seat.sign_in(&ada, i64::MAX, None).unwrap();
-    assert_eq!(seat.ended(), Some(End::Revoked));
+    assert_eq!(
+        seat.ended(),
+        Some(End::Revoked("its grant ended".into())),
+        "what came first"
+    );
 
     let mut other = world.seat(Protocol::Imap, 2);
     other.checking();
-    world.registry.end(&Which::Account(ada.account().clone()));
+    let which = Which::Account(ada.account().clone());
+    world.registry.end(&which, "by a test");
     other.sign_in(&bob, i64::MAX, None).unwrap();
     assert_eq!(other.ended(), None, "somebody else's revocation");
 }
@@ -51,7 +58,8 @@ async fn what_was_revoked_before_the_check_is_the_checks_business() {
     let world = World::new().await;
     let ada = principal(&world, "ada").await;
     let mut seat = world.seat(Protocol::Imap, 1);
-    world.registry.end(&Which::Account(ada.account().clone()));
+    let which = Which::Account(ada.account().clone());
+    world.registry.end(&which, "by a test");
     seat.checking();
     seat.sign_in(&ada, i64::MAX, None).unwrap();
     assert_eq!(seat.ended(), None);
@@ -66,10 +74,13 @@ async fn a_check_that_outlasts_the_memory_of_revocations_is_not_trusted() {
     for number in 0..1_001 {
         world
             .registry
-            .end(&Which::Session(format!("none-{number}")));
+            .end(&Which::Session(format!("none-{number}")), "by a test");
     }
     seat.sign_in(&ada, i64::MAX, None).unwrap();
-    assert_eq!(seat.ended(), Some(End::Revoked));
+    let Some(End::Revoked(because)) = seat.ended() else {
+        panic!("not told");
+    };
+    assert!(because.contains("too much was revoked"), "{because}");
 }
 
 #[tokio::test]
@@ -142,7 +153,7 @@ impl Crowd {
     fn end(&self, which: &Which) -> (usize, u64) {
         let registry = &self.world.registry;
         let before = registry.looked_at();
-        let told = registry.end(which);
+        let told = registry.end(which, "by a test");
         (told, registry.looked_at() - before)
     }
 
@@ -213,11 +224,17 @@ async fn one_grant_may_have_all_of_them() {
     let mut more = world.seat(Protocol::Imap, SESSIONS);
     assert_eq!(more.sign_in(&ada, i64::MAX, Some(SESSIONS)), Err(TooMany));
     let grant = Which::Credential(ada.account().clone(), ada.credential().whole());
-    let told = world.registry.end(&grant);
+    let because: Arc<str> = "by a test".into();
+    let told = world.registry.end(&grant, Arc::clone(&because));
     assert_eq!(
         (told, world.registry.looked_at()),
         (SESSIONS, SESSIONS as u64)
     );
+    let one_text = |seat: &pillarbox_protocols::sessions::Seat| match seat.ended() {
+        Some(End::Revoked(told)) => Arc::ptr_eq(&told, &because),
+        _ => false,
+    };
+    assert!(seats.iter().all(one_text), "a text for each session");
     drop(seats);
     more.sign_in(&ada, i64::MAX, Some(1)).unwrap();
 }
@@ -233,9 +250,13 @@ async fn an_app_that_ends_while_its_token_is_checked_ends_the_session() {
     ] {
         let mut seat = world.seat(Protocol::Imap, 1);
         seat.checking();
-        world.registry.end(&which);
+        world.registry.end(&which, "by a test");
         seat.sign_in(&ada, i64::MAX, None).unwrap();
-        assert_eq!(seat.ended(), ended.then_some(End::Revoked), "{which:?}");
+        assert_eq!(
+            seat.ended(),
+            ended.then(|| End::Revoked("by a test".into())),
+            "{which:?}"
+        );
     }
     let _seat = world.seat(Protocol::Imap, 1);
     assert_eq!(world.registry.session("t-1").unwrap().token, "t-1");

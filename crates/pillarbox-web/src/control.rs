@@ -208,9 +208,9 @@ pub trait Control: Send + Sync {
     fn sessions(&self) -> Vec<LiveSession> {
         Vec::new()
     }
-    /// Ends one; how many were told.
-    fn end_session(&self, token: &str) -> usize {
-        let _ = token;
+    /// Ends one, and notes why, in words; how many were told.
+    fn end_session(&self, token: &str, because: Arc<str>) -> usize {
+        let _ = (token, because);
         0
     }
     /// What happened, newest first.

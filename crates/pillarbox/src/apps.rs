@@ -496,7 +496,7 @@ async fn find(house: &House, id: &str) -> Result<std::sync::Arc<Client>, Failure
         return Ok(found.clone());
     }
     let hint = suggest::hint(id, all.iter().map(|client| &*client.id));
-    Err(Failure::not_found(format!("no app {id}{hint}")))
+    Err(Failure::not_found(format!("no app {id}{hint}")).see("pillarbox app list"))
 }
 
 fn in_json(client: &Client) -> Value {

@@ -184,9 +184,10 @@ pub async fn answer(ask: Ask, house: &House, actor: &Identity) -> Result<Value, 
         Ask::Revoke { address, id } => {
             let account = account(house, &address).await?;
             let revoked = actor.revoke_certificate(&account, &id, now).await;
+            let see = || format!("pillarbox client-certificate list {address}");
             revoked
                 .map(|()| Value::Null)
-                .map_err(|error| identity(&error))
+                .map_err(|error| identity(&error).see(see()))
         }
     }
 }

@@ -399,8 +399,10 @@ pub enum DomainVerb {
 
 #[derive(Subcommand)]
 pub enum SessionVerb {
-    /// All of them
+    /// All of them, with what opened each and why it will end
     List {
+        /// Of this account only
+        address: Option<String>,
         /// For programs
         #[arg(long)]
         json: bool,

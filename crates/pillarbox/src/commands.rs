@@ -2,7 +2,7 @@
 //! standard error.
 
 use crate::admin::client::Client;
-use crate::admin::{Request, place};
+use crate::admin::{Request, place, tokens};
 use crate::cli::{
     AccountVerb, AppPasswordVerb, ClockVerb, Command, DevVerb, DomainVerb, FaultSet, FaultVerb,
     GrantVerb, Issue, LogVerb, SessionVerb, StoreVerb, Token, TokenVerb, Why,
@@ -300,9 +300,8 @@ fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
             ))
         }
         TokenVerb::Inspect { json } => {
-            let found = server.ask(&Request::TokenInspect {
-                token: secret("Token: ")?,
-            })?;
+            let token = pasted_token()?;
+            let found = server.ask(&Request::TokenInspect { token })?;
             show_one(&found, json)?;
             if found.get("good") == Some(&Value::Bool(true)) {
                 Ok(())
@@ -311,11 +310,18 @@ fn token(token: Token, server: &Where<'_>) -> Result<(), Failure> {
             }
         }
         TokenVerb::Revoke => {
-            server.ask(&Request::TokenRevoke {
-                token: secret("Token: ")?,
-            })?;
-            tell("Revoked, with its grant; the sessions it opened have ended.")
+            let token = pasted_token()?;
+            let done = server.ask(&Request::TokenRevoke { token })?;
+            tell(&tokens::in_words(&done))
         }
+    }
+}
+
+fn pasted_token() -> Result<String, Failure> {
+    let text = secret("Token: ")?;
+    match tokens::pasted(&text) {
+        "" => Err(Failure::usage("no token came on standard input")),
+        token => Ok(token.to_owned()),
     }
 }
 
@@ -395,15 +401,27 @@ fn judge_checked(all: &[Value]) -> Result<(), Failure> {
 
 fn session(verb: SessionVerb, server: &Where<'_>) -> Result<(), Failure> {
     match verb {
-        SessionVerb::List { json } => {
-            let all = server.ask(&Request::SessionList)?;
-            show(
-                &all,
-                json,
-                &[
-                    "session", "protocol", "peer", "address", "app", "since", "until",
-                ],
-            )
+        SessionVerb::List { address, json } => {
+            let mut all = server.ask(&Request::SessionList { address })?;
+            if !json {
+                for one in all.as_array_mut().into_iter().flatten() {
+                    one["credential"] = credential_in_words(&one["credential"]).into();
+                }
+            }
+            // The first seven came first; what scripts cut out of a line stays where it was.
+            let columns = [
+                "session",
+                "protocol",
+                "peer",
+                "address",
+                "app",
+                "since",
+                "until",
+                "program",
+                "credential",
+                "because",
+            ];
+            show(&all, json, &columns)
         }
         SessionVerb::End { which } => {
             let ended = server.ask(&Request::SessionEnd { which })?;
@@ -413,6 +431,15 @@ fn session(verb: SessionVerb, server: &Where<'_>) -> Result<(), Failure> {
             ))
         }
     }
+}
+
+/// What a list says opened a session: the kind and, where it has one, the id that revokes it.
+fn credential_in_words(credential: &Value) -> Option<String> {
+    let kind = credential["kind"].as_str()?;
+    Some(match credential["id"].as_str() {
+        Some(id) => format!("{kind} {id}"),
+        None => kind.to_owned(),
+    })
 }
 
 /// What `store check` found; the answer is no if there are problems.
@@ -655,12 +682,13 @@ pub fn confirm(question: &str) -> Result<(), Failure> {
     }
 }
 
-/// A list: for programs as JSON, for people as columns.
+/// A list: for programs as JSON, for people as columns, which have headings where somebody looks at them. Scripts that read
+/// them find rows only.
 pub fn show(list: &Value, json: bool, columns: &[&str]) -> Result<(), Failure> {
     if json {
         return say(&list.to_string());
     }
-    let rows: Vec<Vec<String>> = list
+    let mut rows: Vec<Vec<String>> = list
         .as_array()
         .into_iter()
         .flatten()
@@ -671,6 +699,10 @@ pub fn show(list: &Value, json: bool, columns: &[&str]) -> Result<(), Failure> {
                 .collect()
         })
         .collect();
+    if !rows.is_empty() && std::io::stdout().is_terminal() {
+        let heading = |column: &&str| column.replace('_', " ").to_uppercase();
+        rows.insert(0, columns.iter().map(heading).collect());
+    }
     let widths: Vec<usize> = (0..columns.len())
         .map(|at| {
             rows.iter()

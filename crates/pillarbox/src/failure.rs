@@ -11,6 +11,8 @@ pub struct Failure {
     pub text: String,
     /// What kind of no, for programs that hear it over HTTP.
     pub why: Why,
+    /// The command that helps, for people at a terminal; it ends the text of [`Failure::in_full`].
+    pub see: Option<String>,
 }
 
 /// See [`Failure::why`].
@@ -32,6 +34,7 @@ impl Failure {
             status,
             text: text.into(),
             why: Why::Other,
+            see: None,
         }
     }
 
@@ -56,6 +59,24 @@ impl Failure {
         }
     }
 
+    /// Names the command that lists what there is, where something does not exist and no other command is named yet.
+    #[must_use]
+    pub fn see(mut self, command: impl Into<String>) -> Self {
+        if self.why == Why::NotFound {
+            self.see.get_or_insert_with(|| command.into());
+        }
+        self
+    }
+
+    /// The text with the command that helps.
+    pub fn in_full(&self) -> String {
+        match &self.see {
+            // Who is asked whether something else was meant knows how to go on.
+            Some(command) if !self.text.ends_with('?') => format!("{}. See: {command}", self.text),
+            _ => self.text.clone(),
+        }
+    }
+
     /// Wrong usage.
     pub fn usage(text: impl Into<String>) -> Self {
         Self::with_status(2, text)
@@ -69,7 +90,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.in_full())
     }
 }
 

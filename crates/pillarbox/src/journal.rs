@@ -453,16 +453,14 @@ fn story(what: &What, clock: &Clock) -> Vec<(&'static str, String)> {
             let told = told.iter().map(|told| ("told", told.clone()));
             [("fault", fault.clone())].into_iter().chain(told).collect()
         }
-        What::Closed { reason } => vec![("ended", (*reason).to_owned())],
+        What::Closed { reason } => vec![("ended", reason.to_string())],
     }
 }
 
 fn level_of(what: &What) -> Level {
     match what {
-        What::Connected
-        | What::Closed {
-            reason: "client left",
-        } => Level::Debug,
+        What::Connected => Level::Debug,
+        What::Closed { reason } if **reason == *"client left" => Level::Debug,
         What::Failed { .. } => Level::Warn,
         _ => Level::Info,
     }
@@ -510,7 +508,7 @@ fn sentence(what: &What, clock: &Clock) -> String {
         ),
         What::Failed { command, cause } => format!("{command} failed: {cause}"),
         What::Fault { fault, .. } => format!("fault {fault}"),
-        What::Closed { reason } => format!("ended: {reason}"),
+        What::Closed { reason } => format!("ended: {}", &**reason),
     }
 }
 
@@ -573,7 +571,7 @@ fn fields_of(what: &What) -> Value {
             json!({"event": "failed", "command": command, "cause": cause})
         }
         What::Fault { fault, told } => json!({"event": "fault", "fault": fault, "told": told}),
-        What::Closed { reason } => json!({"event": "closed", "reason": reason}),
+        What::Closed { reason } => json!({"event": "closed", "reason": **reason}),
     }
 }
 

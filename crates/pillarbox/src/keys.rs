@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Why the sessions end that such tokens opened.
+const WITHDRAWN: &str = "the key that signed its token was withdrawn";
+
 #[derive(Subcommand)]
 #[command(
     after_help = "Keys are replaced every 90 days by themselves.\n\nExamples:\n  pillarbox key list\n  \
@@ -118,7 +121,7 @@ pub async fn keep(house: &House) {
 pub async fn end_withdrawn(house: Arc<House>) {
     let mut withdrawn = house.identity.keys_withdrawn();
     while withdrawn.changed().await.is_ok() {
-        let ended = house.registry.end(&Which::Tokens);
+        let ended = house.registry.end(&Which::Tokens, WITHDRAWN);
         let text =
             format!("withdrawn: {ended} mail sessions ended, their tokens are not good any more");
         house.journal.note(Level::Warn, "keys", &text);

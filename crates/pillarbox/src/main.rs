@@ -56,7 +56,7 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             let (status, text) = match error.downcast_ref::<Failure>() {
-                Some(failure) => (failure.status, failure.text.clone()),
+                Some(failure) => (failure.status, failure.in_full()),
                 None => (3, format!("{error:#}")),
             };
             if !text.is_empty() {

@@ -5,9 +5,9 @@ use crate::faults::{self, Asked, Rule, names};
 use crate::house::House;
 use crate::journal::Entry;
 use crate::wire_log;
-use pillarbox_oauth::{Credential, EndpointRefusal};
+use pillarbox_oauth::EndpointRefusal;
 use pillarbox_protocols::events::What;
-use pillarbox_protocols::sessions::{Protocol, Session, Which};
+use pillarbox_protocols::sessions::{Limit, Protocol, Session, Which};
 use pillarbox_store::mail::Naming;
 use pillarbox_web::{
     Condition, Control, Fault, FaultNames, FaultWanted, Happening, LiveSession, LookingUp,
@@ -24,8 +24,9 @@ impl Control for Pages {
         self.0.registry.list().into_iter().map(live).collect()
     }
 
-    fn end_session(&self, token: &str) -> usize {
-        self.0.registry.end(&Which::Session(token.to_owned()))
+    fn end_session(&self, token: &str, because: Arc<str>) -> usize {
+        let which = Which::Session(token.to_owned());
+        self.0.registry.end(&which, because)
     }
 
     fn happenings(&self, wanted: &Wanted) -> Vec<Happening> {
@@ -250,15 +251,7 @@ fn live(session: Session) -> LiveSession {
         credential: who.credential().clone(),
         app: who.app().cloned(),
         until,
-        because: match who.until() {
-            Some(end) if end <= until => match who.credential() {
-                Credential::Grant { .. } | Credential::External(_) => "its access token ends then",
-                Credential::AppPassword(_) => "its app password ends then",
-                Credential::Certificate(_) => "its certificate ends then",
-                Credential::Password => "its password ends then",
-            },
-            _ => "no connection may last longer",
-        },
+        because: Limit::of(&who, until).ahead(),
     });
     LiveSession {
         token: session.token.into(),

@@ -365,28 +365,38 @@ async fn people(
     })
 }
 
+/// Why everybody's sessions end when revocations were lost.
+const TOO_MUCH: &str =
+    "too much was revoked at once to know which sessions were meant: everybody signs in again";
+
 /// Ends live sessions whose authority was revoked, at once.
 async fn end_revoked(house: Arc<House>) {
     let mut revocations = house.identity.revocations();
     let mut clients = house.identity.ended_clients();
     loop {
         let revoked = tokio::select! {
-            revoked = revocations.recv() => revoked.map(|revoked| match revoked {
-                (account, None) => Which::Account(account),
-                (account, Some(credential)) => Which::Credential(account, credential),
+            revoked = revocations.recv() => revoked.map(|revoked| {
+                let which = match revoked.credential {
+                    None => Which::Account(revoked.account),
+                    Some(credential) => Which::Credential(revoked.account, credential),
+                };
+                (which, revoked.because)
             }),
-            client = clients.recv() => client.map(|(client, left)| match left {
-                None => Which::Client(client),
-                Some(left) => Which::Beyond(client, left),
+            ended = clients.recv() => ended.map(|ended| {
+                let which = match ended.left {
+                    None => Which::Client(ended.client),
+                    Some(left) => Which::Beyond(ended.client, left),
+                };
+                (which, ended.because)
             }),
         };
-        let which = match revoked {
-            Ok(which) => which,
+        let (which, because) = match revoked {
+            Ok(known) => known,
             // Which ones is no longer known: everybody signs in again, and only the rightful succeed.
-            Err(RecvError::Lagged(_)) => Which::SignedIn,
+            Err(RecvError::Lagged(_)) => (Which::SignedIn, TOO_MUCH.into()),
             Err(RecvError::Closed) => return,
         };
-        house.registry.end(&which);
+        house.registry.end(&which, because);
     }
 }
 

@@ -13,6 +13,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use pillarbox_store::mail::{AccountId, Millis, Naming, Rows, StoreError};
 
+/// What becomes of sessions and accounts whose owner a provider does not name any more.
+const NO_LONGER_TIED: &str = "sign-in elsewhere is no longer tied to this account";
 /// Longest `sub`, in bytes (OpenID Connect Core §2).
 const SUBJECT_BYTES_MAX: usize = 255;
 /// Addresses that speak for the domain (RFC 2142, and those certificate authorities write to): no provider makes such an
@@ -170,11 +172,10 @@ impl Identity {
         let count = handle.update(&[&Kind::External.all()], forget).await?;
         for provider in &self.inner.external.all {
             let credential = Credential::External(provider.config.name.clone());
-            self.announce(account, Some(credential));
+            self.announce(account, Some(credential), NO_LONGER_TIED);
         }
         if count > 0 {
-            let words = "sign-in elsewhere is no longer tied to this account";
-            self.record(account, Act::new(Deed::Changed, now).detail(words));
+            self.record(account, Act::new(Deed::Changed, now).detail(NO_LONGER_TIED));
         }
         Ok(count)
     }

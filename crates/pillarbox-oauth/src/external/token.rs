@@ -82,6 +82,15 @@ impl Identity {
         Some(Form::Opaque(Arc::clone(provider)))
     }
 
+    /// The provider that a signed token says it is from, by its name for people. Only its word: nothing is checked.
+    pub(crate) fn provider_named_by(&self, token: &str) -> Option<Arc<str>> {
+        let jwt = Jwt::read(token)?;
+        let issuer = jwt.alleged_issuer()?;
+        let all = &self.inner.external.all;
+        let found = all.iter().find(|one| one.config.issuer == issuer)?;
+        Some(Arc::clone(&found.config.label))
+    }
+
     /// Guesses cost a question to the provider, so they are slowed down like passwords, and apart from them.
     async fn introspected(
         &self,

@@ -115,9 +115,14 @@ async fn a_key_is_one_persons_until_it_is_revoked() {
         .await
         .unwrap();
     let credential = Credential::Certificate(id);
+    let gone = told.try_recv().unwrap();
     assert_eq!(
-        told.try_recv().unwrap(),
+        (gone.account, gone.credential),
         (house.ada.clone(), Some(credential))
+    );
+    assert_eq!(
+        &*gone.because,
+        "the client certificate “laptop” was revoked"
     );
     refused(&house, ADA, Service::Imap, NOW).await;
     let bobs = house

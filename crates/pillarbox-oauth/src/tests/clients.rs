@@ -312,7 +312,10 @@ async fn with_a_client_its_grants_end() {
         house.identity.remove_client(&client.id, NOW).await.unwrap(),
         1
     );
-    assert_eq!(clients.try_recv().unwrap(), (Arc::clone(&client.id), None));
+    let gone = clients.try_recv().unwrap();
+    assert_eq!((&gone.client, gone.left), (&client.id, None));
+    let app = format!("the app {} was removed", client.name);
+    assert_eq!(*gone.because, *app);
     assert!(told.try_recv().is_err());
     assert!(
         house

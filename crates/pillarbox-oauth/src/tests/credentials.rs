@@ -165,9 +165,10 @@ async fn the_end_of_a_grant_is_noticed_at_once_and_told() {
         cause(&house, ADA, token, NOW).await,
         "the grant was revoked just now"
     );
-    let (account, credential) = told.recv().await.unwrap();
-    assert_eq!(account, house.ada);
-    assert!(who.credential().is_covered_by(&credential.unwrap()));
+    let gone = told.recv().await.unwrap();
+    assert_eq!(gone.account, house.ada);
+    assert!(who.credential().is_covered_by(&gone.credential.unwrap()));
+    assert!(gone.because.ends_with("was revoked"), "{}", gone.because);
     assert!(
         house
             .identity
@@ -249,7 +250,9 @@ async fn suspension_and_services_switched_off() {
         .set_suspended(&house.ada, true)
         .await
         .unwrap();
-    assert_eq!(told.recv().await.unwrap(), (house.ada.clone(), None));
+    let gone = told.recv().await.unwrap();
+    assert_eq!((gone.account, gone.credential), (house.ada.clone(), None));
+    assert_eq!(&*gone.because, "the account was suspended");
     assert_eq!(
         cause(&house, ADA, &token, NOW).await,
         "the account ada@example.test is suspended"
@@ -392,10 +395,9 @@ async fn app_passwords_are_sixteen_letters_shown_once() {
         .revoke_app_password(&house.ada, &id)
         .await
         .unwrap();
-    assert_eq!(
-        told.recv().await.unwrap().1,
-        Some(Credential::AppPassword(id.clone()))
-    );
+    let gone = told.recv().await.unwrap();
+    assert_eq!(gone.credential, Some(Credential::AppPassword(id.clone())));
+    assert_eq!(&*gone.because, "the app password “mutt” was revoked");
     assert_eq!(
         kind(
             house

@@ -15,6 +15,7 @@ mod consent;
 mod credentials;
 mod device;
 mod dpop;
+mod endings;
 mod errors;
 mod external;
 mod factor;

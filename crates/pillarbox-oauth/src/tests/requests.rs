@@ -658,12 +658,16 @@ async fn grants_that_make_room_are_told() {
         .mint(&house.ada, mint(), NOW + 100)
         .await
         .unwrap();
-    let (account, credential) = told.try_recv().unwrap();
+    let gone = told.try_recv().unwrap();
     let expected = crate::Credential::Grant {
         grant: first.grant,
         token: None,
     };
-    assert_eq!((account, credential), (house.ada.clone(), Some(expected)));
+    assert_eq!(
+        (gone.account, gone.credential),
+        (house.ada.clone(), Some(expected))
+    );
+    assert!(gone.because.contains("made room"), "{}", gone.because);
     let trail = house.identity.activity(&house.ada, 10, NOW + HOUR).await;
     let ended: Vec<_> = trail.unwrap();
     let ended: Vec<_> = ended

@@ -8,7 +8,7 @@ use super::refuse::{Kind, Refused};
 use super::task::{Stage, Task, legal};
 use super::{Context, capability, id, idle, table};
 use crate::conversation::{Channel, Job, News, Now, Step, Until};
-use crate::events::{Event, What};
+use crate::events::{Event, Reason, What};
 use crate::sessions::{End, Seat};
 use crate::sign_in;
 use bytes::Bytes;
@@ -101,7 +101,7 @@ pub struct Conversation {
     hold: sign_in::Hold,
     bad_in_a_row: u32,
     /// Why to close once everything is sent.
-    closing: Option<&'static str>,
+    closing: Option<Reason>,
     closed: bool,
 }
 
@@ -167,13 +167,13 @@ impl Conversation {
     // ---- the end of a session -------------------------------------------------------------------------------------
 
     /// Sends the last line and closes behind it.
-    fn bye(&mut self, text: &str, reason: &'static str) {
+    fn bye(&mut self, text: &str, reason: impl Into<Reason>) {
         self.send(format!("* BYE {text}\r\n"));
         self.close(reason);
     }
 
-    fn close(&mut self, reason: &'static str) {
-        self.closing.get_or_insert(reason);
+    fn close(&mut self, reason: impl Into<Reason>) {
+        self.closing.get_or_insert_with(|| reason.into());
         self.state = State::Away;
         self.doing = Doing::Waiting;
     }
@@ -182,7 +182,7 @@ impl Conversation {
     /// out by the clock; a literal is not cut, unless its reader takes for ever.
     fn end_if_due(&mut self) -> bool {
         // Asked for, not waited for: a session that streams is not told before it reads again.
-        self.ended = self.ended.or_else(|| self.seat.ended());
+        self.ended = self.ended.take().or_else(|| self.seat.ended());
         let expired = self.until.is_some_and(|until| self.now.wall >= until);
         if expired && self.grace_ends.is_none() {
             self.grace_ends = Some(self.now.mono + self.context.limits.grace);
@@ -193,11 +193,14 @@ impl Conversation {
         let running = matches!(self.doing, Doing::Again(_) | Doing::Job(_));
         let commanded = running || matches!(self.doing, Doing::Upload(_));
         let in_grace = commanded && self.grace_ends.is_none_or(|ends| self.now.mono < ends);
-        match self.ended {
+        match self.ended.clone() {
             Some(End::Shutdown) => self.bye("Server shutting down", "shutting down"),
-            Some(End::Revoked) => self.bye("Session expired, please login again.", "revoked"),
+            Some(End::Revoked(because)) => {
+                self.bye("Session expired, please login again.", because);
+            }
             None if expired && !in_grace => {
-                self.bye("Session expired, please login again.", "session expired");
+                let limit = self.seat.limit();
+                self.bye("Session expired, please login again.", limit.past());
             }
             None if !running && self.now.mono >= self.silent_until() => {
                 if let Doing::Sasl(sasl) = &self.doing
@@ -635,7 +638,8 @@ impl crate::conversation::Conversation for Conversation {
                 }
                 return Step::Send(piece);
             }
-            if let Some(reason) = self.closing {
+            if let Some(reason) = &self.closing {
+                let reason = reason.clone();
                 if !std::mem::replace(&mut self.closed, true) {
                     self.note(What::Closed { reason });
                 }

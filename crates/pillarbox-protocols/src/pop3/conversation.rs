@@ -2,7 +2,7 @@
 
 use super::{Context, Maildrop};
 use crate::conversation::{Channel, Job, News, Now, Step, Until};
-use crate::events::{Event, What};
+use crate::events::{Event, Reason, What};
 use crate::sessions::{End, Protocol, Seat};
 use crate::sign_in;
 use bytes::Bytes;
@@ -76,6 +76,9 @@ enum Doing {
     Send(Box<Sending>),
 }
 
+/// Stands where the reason stood once it was noted.
+const TOLD: Reason = Reason::Own("closed");
+
 /// One POP3 connection.
 pub struct Conversation {
     context: Arc<Context>,
@@ -104,7 +107,7 @@ pub struct Conversation {
     failures: u32,
     hold: sign_in::Hold,
     bad_in_a_row: u32,
-    closing: Option<&'static str>,
+    closing: Option<Reason>,
 }
 
 impl Conversation {
@@ -175,9 +178,9 @@ impl Conversation {
     }
 
     /// Says goodbye to nobody: the connection is closed once everything is sent.
-    fn close(&mut self, reason: &'static str) {
+    fn close(&mut self, reason: impl Into<Reason>) {
         self.state = State::Over;
-        self.closing.get_or_insert(reason);
+        self.closing.get_or_insert_with(|| reason.into());
     }
 
     // ---- lines
@@ -513,13 +516,21 @@ impl Conversation {
         self.ended.is_some() || self.until.is_some_and(|until| self.now.wall >= until)
     }
 
+    fn why_over(&self) -> Reason {
+        match &self.ended {
+            Some(End::Shutdown) => "shutting down".into(),
+            Some(End::Revoked(because)) => Arc::clone(because).into(),
+            None => self.seat.limit().past().into(),
+        }
+    }
+
     /// Wire §6: the reply to a command that came too late. RFC 1939 §6: no UPDATE state, nothing is popped or deleted.
     fn tell_expired(&mut self) {
-        let (text, reason) = match self.ended {
-            Some(End::Shutdown) => (TEMPORARY, "shutting down"),
-            Some(End::Revoked) => (EXPIRED, "revoked"),
-            None => (EXPIRED, "session expired"),
+        let text = match self.ended {
+            Some(End::Shutdown) => TEMPORARY,
+            Some(End::Revoked(_)) | None => EXPIRED,
         };
+        let reason = self.why_over();
         self.reply(&Reply::err_code("SYS/TEMP", text));
         self.close(reason);
     }
@@ -550,11 +561,7 @@ impl Conversation {
                 .grace_ends
                 .get_or_insert(self.now.mono + self.context.limits.grace);
             if self.ended.is_some() || self.now.mono >= grace {
-                let reason = match self.ended {
-                    Some(End::Shutdown) => "shutting down",
-                    Some(End::Revoked) => "revoked",
-                    None => "session expired",
-                };
+                let reason = self.why_over();
                 self.close(reason);
                 return None;
             }
@@ -591,10 +598,10 @@ impl Conversation {
     }
 
     fn finish(&mut self) -> Step<Answer> {
-        let reason = self.closing.unwrap_or("closed");
-        if reason != "closed" {
+        if let Some(reason) = self.closing.replace(TOLD)
+            && *reason != *TOLD
+        {
             self.note(What::Closed { reason });
-            self.closing = Some("closed");
         }
         Step::Close
     }
@@ -606,7 +613,7 @@ impl crate::conversation::Conversation for Conversation {
     fn advance(&mut self, now: Now) -> Step<Answer> {
         self.now = now;
         // Asked for, not waited for: a session that streams is not told before it reads again.
-        self.ended = self.ended.or_else(|| self.seat.ended());
+        self.ended = self.ended.take().or_else(|| self.seat.ended());
         if std::mem::take(&mut self.stirred) {
             self.heard = now.mono;
         }

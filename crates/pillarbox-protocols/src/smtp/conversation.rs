@@ -5,7 +5,7 @@ use super::replies::{self, Line};
 use super::text::{Kind, Text};
 use super::{Context, Role, refuse};
 use crate::conversation::{Channel, Job, News, Now, Step, Until};
-use crate::events::{Event, What};
+use crate::events::{Event, Reason, What};
 use crate::sessions::{End, Seat};
 use crate::sign_in;
 use bytes::Bytes;
@@ -109,7 +109,7 @@ pub struct Conversation {
     /// clock.
     stops: Option<Duration>,
     /// Why to close once everything is sent.
-    closing: Option<&'static str>,
+    closing: Option<Reason>,
     closed: bool,
 }
 
@@ -191,14 +191,14 @@ impl Conversation {
 
     // ---- the end of a session -----------------------------------------------------------------------------------------
 
-    pub(super) fn close(&mut self, reason: &'static str) {
-        self.closing.get_or_insert(reason);
+    pub(super) fn close(&mut self, reason: impl Into<Reason>) {
+        self.closing.get_or_insert_with(|| reason.into());
         self.doing = Doing::Waiting;
         self.text = None;
         self.transaction = None;
     }
 
-    fn say_and_close(&mut self, line: Line, reason: &'static str) {
+    fn say_and_close(&mut self, line: Line, reason: impl Into<Reason>) {
         self.say(line);
         self.close(reason);
     }
@@ -216,11 +216,16 @@ impl Conversation {
     /// come to its end first, but not take for ever.
     fn end_if_due(&mut self) -> bool {
         let limits = &self.context.limits;
-        let over = match self.ended {
-            Some(End::Shutdown) => Some((replies::STOPPING, "shutting down", limits.stopping)),
-            Some(End::Revoked) => Some((replies::EXPIRED, "revoked", limits.grace)),
+        let over: Option<(_, Reason, _)> = match &self.ended {
+            Some(End::Shutdown) => {
+                Some((replies::STOPPING, "shutting down".into(), limits.stopping))
+            }
+            Some(End::Revoked(because)) => {
+                Some((replies::EXPIRED, Arc::clone(because).into(), limits.grace))
+            }
             None if self.is_past_its_end() => {
-                Some((replies::EXPIRED, "session expired", limits.grace))
+                let reason = self.seat.limit().past();
+                Some((replies::EXPIRED, reason.into(), limits.grace))
             }
             None => None,
         };
@@ -331,7 +336,8 @@ impl Conversation {
 
     fn command(&mut self, command: Result<Command, CommandError>) {
         if self.is_expired() && !matches!(command, Ok(Command::Quit)) {
-            return self.say_and_close(replies::EXPIRED, "session expired");
+            let reason = self.seat.limit().past();
+            return self.say_and_close(replies::EXPIRED, reason);
         }
         if self.role.is_submission() && self.signed.is_none() {
             self.unauthenticated += 1;
@@ -768,7 +774,7 @@ impl crate::conversation::Conversation for Conversation {
     fn advance(&mut self, now: Now) -> Step<Answer> {
         self.now = now;
         // Asked for, not waited for: a client that never stops talking would not be told.
-        self.ended = self.ended.or_else(|| self.seat.ended());
+        self.ended = self.ended.take().or_else(|| self.seat.ended());
         if std::mem::take(&mut self.stirred) {
             self.heard = now.mono;
         }
@@ -799,7 +805,8 @@ impl crate::conversation::Conversation for Conversation {
             if !self.out.is_empty() {
                 return Step::Send(std::mem::take(&mut self.out).into());
             }
-            if let Some(reason) = self.closing {
+            if let Some(reason) = &self.closing {
+                let reason = reason.clone();
                 if !std::mem::replace(&mut self.closed, true) {
                     self.note(What::Closed { reason });
                 }

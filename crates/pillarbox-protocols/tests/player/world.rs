@@ -458,7 +458,8 @@ impl World {
             }
             ["mono", step] => self.mono += duration(step.trim_start_matches('+'))?,
             ["revoke", person] => {
-                self.registry.end(&Which::Account(self.account(person)?));
+                let which = Which::Account(self.account(person)?);
+                self.registry.end(&which, "by a test");
             }
             ["forgets-certificate", person] => {
                 let (account, key) = (self.account(person)?, external::ada().key().clone());
@@ -467,8 +468,8 @@ impl World {
                     .revoke_certificate(&account, &key, self.wall)
                     .await;
                 revoked.map_err(|fault| fault.to_string())?;
-                let credential = Credential::Certificate(key);
-                self.registry.end(&Which::Credential(account, credential));
+                let which = Which::Credential(account, Credential::Certificate(key));
+                self.registry.end(&which, "by a test");
             }
             ["remove", person] => self
                 .store

@@ -16,6 +16,9 @@ use pillarbox_store::mail::AccountId;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Why a session ends that its owner ended here.
+const BY_ITS_OWNER: &str = "ended by hand, by its owner";
+
 #[derive(Template)]
 #[template(path = "account/sessions.html")]
 struct Page<'a> {
@@ -166,16 +169,21 @@ pub(crate) async fn end(State(app): State<App>, signed: Signed, body: Bytes) -> 
     let Some((session, _)) = one else {
         return go("/account/sessions?done=session-gone");
     };
-    let ended = app.web.control.end_session(&session.token);
+    let control = &app.web.control;
+    let ended = control.end_session(&session.token, BY_ITS_OWNER.into());
     record(&app, &signed, ended);
     go("/account/sessions?done=session-ended")
 }
 
 pub(crate) async fn end_all(State(app): State<App>, signed: Signed) -> Response {
     let mine = live(&app, |who| who.account == *signed.account());
+    let because: Arc<str> = BY_ITS_OWNER.into();
     let ended = mine
         .iter()
-        .map(|(session, _)| app.web.control.end_session(&session.token))
+        .map(|(session, _)| {
+            let control = &app.web.control;
+            control.end_session(&session.token, Arc::clone(&because))
+        })
         .sum();
     record(&app, &signed, ended);
     go(&format!(

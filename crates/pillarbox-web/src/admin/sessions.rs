@@ -63,7 +63,8 @@ pub(crate) async fn end(
         .into_iter()
         .find(|(session, _)| &*session.token == token)
         .map(|(_, who)| who);
-    let ended = app.web.control.end_session(token);
+    let because = signed.identity.because("ended by hand");
+    let ended = app.web.control.end_session(token, because);
     if ended == 0 {
         return go("/admin/sessions?done=session-gone");
     }

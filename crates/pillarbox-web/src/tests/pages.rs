@@ -32,7 +32,7 @@ impl Control for Stage {
         *self.looks.lock().unwrap() += 1;
         self.sessions.lock().unwrap().clone()
     }
-    fn end_session(&self, token: &str) -> usize {
+    fn end_session(&self, token: &str, _: Arc<str>) -> usize {
         let mut sessions = self.sessions.lock().unwrap();
         let before = sessions.len();
         sessions.retain(|session| &*session.token != token);

@@ -1,6 +1,6 @@
 //! What the running server does for each command. Rules live below; this asks them and says what came of it.
 
-use super::{Request, Response};
+use super::{Request, Response, sessions, tokens};
 use crate::clock::{in_words, rfc3339};
 use crate::failure::Failure;
 use crate::faults::{Asked, Faults};
@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::pages::Pages;
 use crate::{journal, suggest};
 use pillarbox_oauth::{Act, Activity, Deed, Identity, IdentityError, Mint, Service, Sort};
-use pillarbox_protocols::sessions::{Session, Which};
+use pillarbox_protocols::sessions::Which;
 use pillarbox_store::mail::{AccountId, StoreError};
 use pillarbox_web::{Checked, Condition, DnsRecord, DomainRow, Ended};
 use serde_json::{Value, json};
@@ -19,6 +19,9 @@ use std::time::Duration;
 const ACCOUNTS_A_PAGE: usize = 1_000;
 /// Accounts looked at to find the nearest name.
 const ACCOUNTS_TO_SUGGEST_FROM: usize = 10_000;
+
+/// Why the sessions of an account end that goes.
+const REMOVED: &str = "the account was removed";
 
 /// What to say, and what to do when it is said.
 pub struct Answer {
@@ -34,7 +37,10 @@ pub async fn answer(request: Request, house: &Arc<House>) -> Answer {
     let actor = house.identity.acting("on the server’s command line");
     let response = match perform(request, house, &actor).await {
         Ok(value) => Response::Ok(value),
-        Err(Failure { status, text, .. }) => Response::No { status, text },
+        Err(failure) => Response::No {
+            status: failure.status,
+            text: failure.in_full(),
+        },
     };
     let then: Option<Box<dyn FnOnce() + Send>> = if stop {
         let house = house.clone();
@@ -91,13 +97,7 @@ pub async fn perform(
             .await
         }
         Request::TokenInspect { token } => token_inspect(house, &token).await,
-        Request::TokenRevoke { token } => {
-            let params = [("token".to_owned(), token)];
-            let revoked = actor.revoke(None, &params, house.clock.wall()).await;
-            revoked
-                .map(|()| Value::Null)
-                .map_err(|error| Failure::could_not(format!("not revoked: {error:?}")))
-        }
+        Request::TokenRevoke { token } => tokens::revoke(house, actor, &token).await,
         Request::ClockShow => Ok(clock_text(house, Ended::default()).into()),
         Request::ClockAdvance { seconds } => {
             clock_advance(house, Duration::from_secs(seconds)).await
@@ -139,14 +139,14 @@ pub async fn perform(
         }
         Request::Why { session } => why(house, &session),
         Request::LogFollow => Ok(Value::Null), // answered line by line, before it comes here
-        Request::SessionList => Ok(house.registry.list().iter().map(session_json).collect()),
+        Request::SessionList { address } => sessions::list(house, address.as_deref()).await,
         Request::DomainList => {
             let all = domains(house).await?;
             Ok(all.iter().map(domain_json).collect())
         }
         Request::DomainDns { domain } => domain_dns(house, &domain).await,
         Request::DomainCheck { domain } => domain_check(house, &domain).await,
-        Request::SessionEnd { which } => session_end(house, actor, which).await,
+        Request::SessionEnd { which } => sessions::end(house, actor, which).await,
         Request::AccountAdd {
             address,
             password,
@@ -235,12 +235,14 @@ pub async fn perform(
         }
         Request::AccountRemove { address } => {
             let id = account(house, &address).await?;
-            // Nobody is let in while it goes, and whoever is in leaves.
+            // Nobody is let in while it goes, and whoever is in leaves. Before too: suspension is not why.
+            let (all, because) = (Which::Account(id.clone()), actor.because(REMOVED));
+            house.registry.end(&all, Arc::clone(&because));
             actor
                 .set_suspended(&id, true)
                 .await
                 .map_err(|error| identity(&error))?;
-            house.registry.end(&Which::Account(id.clone()));
+            house.registry.end(&all, because);
             let removed = house.store.remove_account(&id).await;
             removed.map_err(|error| store(&error))?;
             let act = Act::new(Deed::AccountRemoved, house.clock.wall());
@@ -276,7 +278,9 @@ pub async fn perform(
             let all = actor.list_app_passwords(&account).await;
             let all = all.map_err(|error| identity(&error))?;
             let revoked = actor.revoke_app_password(&account, &id).await;
-            revoked.map_err(|error| identity(&error))?;
+            revoked.map_err(|error| {
+                identity(&error).see(format!("pillarbox app-password list {address}"))
+            })?;
             let name = all.into_iter().find(|one| *one.id == *id);
             let act = Act::new(Deed::AppPasswordEnded, house.clock.wall());
             actor.record(&account, act.app(name.map_or("?".into(), |one| one.name)));
@@ -293,7 +297,7 @@ pub async fn perform(
             let revoked = actor.revoke_grant(&account, &id, house.clock.wall()).await;
             revoked
                 .map(|()| Value::Null)
-                .map_err(|error| identity(&error))
+                .map_err(|error| identity(&error).see(format!("pillarbox grant list {address}")))
         }
         Request::App { ask } => crate::apps::answer(ask, house, actor).await,
         Request::Key { ask } => crate::keys::answer(ask, house, actor).await,
@@ -404,9 +408,8 @@ fn why(house: &House, session: &str) -> Result<Value, Failure> {
     }
     let known = house.journal.known();
     let hint = suggest::hint(session, known.iter().rev().map(|token| &**token));
-    Err(Failure::no(format!(
-        "no session {session} is remembered{hint}"
-    )))
+    let text = format!("no session {session} is remembered{hint}");
+    Err(Failure::not_found(text).see("pillarbox session list"))
 }
 
 async fn domains(house: &House) -> Result<Vec<DomainRow>, Failure> {
@@ -425,7 +428,7 @@ async fn our_domain(house: &House, domain: &str) -> Result<String, Failure> {
     if !all.iter().any(|row| row.name == domain) {
         let hint = suggest::hint(&domain, all.iter().map(|row| row.name.as_str()));
         let text = format!("no account has an address in {domain}{hint}");
-        return Err(Failure::not_found(text));
+        return Err(Failure::not_found(text).see("pillarbox domain list"));
     }
     Ok(domain)
 }
@@ -455,34 +458,6 @@ async fn domain_check(house: &Arc<House>, domain: &str) -> Result<Value, Failure
         })
     };
     Ok(checked.records.iter().map(one).collect())
-}
-
-async fn session_end(house: &House, actor: &Identity, which: String) -> Result<Value, Failure> {
-    let (whose, which_ones) = match which.contains('@') {
-        true => {
-            let id = account(house, &which).await?;
-            (Some(id.clone()), Which::Account(id))
-        }
-        false => {
-            let live = house.registry.list();
-            let one = live.into_iter().find(|session| session.token == which);
-            let whose = one.and_then(|session| session.signed_in);
-            let whose = whose.map(|(who, _)| who.account().clone());
-            (whose, Which::Session(which.clone()))
-        }
-    };
-    let ended = house.registry.end(&which_ones);
-    if let Some(id) = whose.filter(|_| ended > 0) {
-        let s = if ended == 1 { "" } else { "s" };
-        let act = Act::new(Deed::SessionsEnded, house.clock.wall());
-        actor.record(&id, act.detail(format!("{ended} mail session{s}")));
-    }
-    if ended > 0 {
-        return Ok(json!({"ended": ended}));
-    }
-    let live = house.registry.list();
-    let hint = suggest::hint(&which, live.iter().map(|session| session.token.as_str()));
-    Err(Failure::not_found(format!("no live session {which}{hint}")))
 }
 
 async fn account_list(house: &House) -> Result<Value, Failure> {
@@ -611,7 +586,8 @@ pub async fn account(house: &House, address: &str) -> Result<AccountId, Failure>
         .await
         .unwrap_or_default();
     let hint = suggest::hint(address, some.iter().map(|(address, _)| address.as_str()));
-    Err(Failure::not_found(format!("no account {address}{hint}")))
+    let text = format!("no account {address}{hint}");
+    Err(Failure::not_found(text).see("pillarbox account list"))
 }
 
 fn faults(house: &House) -> Result<&Faults, Failure> {
@@ -626,22 +602,6 @@ fn development_only(house: &House, instead: &str) -> Result<(), Failure> {
         Some(_) => Ok(()),
         None => Err(Failure::no(format!("this is a real server: {instead}"))),
     }
-}
-
-/// One of `session list`.
-pub fn session_json(session: &Session) -> Value {
-    let (address, app, until) = match &session.signed_in {
-        Some((who, until)) => (
-            Some(who.address().to_string()),
-            who.app().map(ToString::to_string),
-            Some(rfc3339(*until)),
-        ),
-        None => (None, None, None),
-    };
-    json!({
-        "session": session.token, "protocol": session.protocol.name(), "peer": session.peer.to_canonical().to_string(),
-        "since": rfc3339(session.since), "program": session.program.as_deref(), "address": address, "app": app, "until": until,
-    })
 }
 
 fn grant_json(grant: &pillarbox_oauth::Grant) -> Value {
@@ -667,7 +627,7 @@ pub fn identity(error: &IdentityError) -> Failure {
     }
 }
 
-fn store(error: &StoreError) -> Failure {
+pub fn store(error: &StoreError) -> Failure {
     match error {
         StoreError::Unavailable(_) | StoreError::Corrupt(_) | StoreError::Damaged => {
             Failure::could_not(error.to_string())

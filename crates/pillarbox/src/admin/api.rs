@@ -6,7 +6,8 @@
 //! stays on the machine (tokens for others, passwords, the clock, faults, ending the server).
 
 use super::Request as Ask;
-use super::answer::{accounts_page, perform, session_json};
+use super::answer::{accounts_page, perform};
+use super::sessions::session_json;
 use crate::apps;
 use crate::failure::{Failure, Why};
 use crate::house::House;
@@ -239,7 +240,10 @@ const TOO_LARGE: u8 = 13;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Failure { status, text, why } = self.0;
+        // Commands are not for programs.
+        let Failure {
+            status, text, why, ..
+        } = self.0;
         let code = match (why, status) {
             (Why::NotFound, _) => StatusCode::NOT_FOUND,
             (Why::Exists, _) => StatusCode::CONFLICT,

@@ -7,6 +7,8 @@ pub mod client;
 pub mod limits;
 pub mod place;
 pub mod server;
+pub mod sessions;
+pub mod tokens;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,7 +104,11 @@ pub enum Request {
         domain: String,
     },
     /// Live connections.
-    SessionList,
+    SessionList {
+        /// Of this account only.
+        #[serde(default)]
+        address: Option<String>,
+    },
     /// End a session or all of an account.
     SessionEnd {
         /// A session token or an address.

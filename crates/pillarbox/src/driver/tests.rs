@@ -273,7 +273,8 @@ async fn revocation_reaches_a_waiting_session() {
     let mut client = stage.secure(socket).await;
     client.write_all(b"here\n").await.unwrap();
     assert_eq!(line(&mut client).await, "HERE");
-    assert_eq!(stage.registry.end(&Which::Session("t".into())), 1);
+    let which = Which::Session("t".into());
+    assert_eq!(stage.registry.end(&which, "by hand"), 1);
     assert_eq!(line(&mut client).await, "revoked");
 }
 
@@ -286,7 +287,8 @@ async fn rests_until_the_moment_and_hears_nothing_meanwhile() {
     client.write_all(b"rest\nhere\n").await.unwrap();
     assert_eq!(line(&mut client).await, "resting");
     let early = stage.driver.clock.now().mono;
-    stage.registry.end(&Which::Session("t".into()));
+    let which = Which::Session("t".into());
+    stage.registry.end(&which, "by hand");
     assert_eq!(line(&mut client).await, "rested");
     assert!(
         early < begun + RESTED,

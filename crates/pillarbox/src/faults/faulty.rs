@@ -30,6 +30,10 @@ const RECIPIENTS_MAX: usize = 100;
 const PIECES_A_SECOND: u32 = 10;
 /// The word behind the session token in SMTP's replies (wire §5.1).
 const SOURCE: &str = "pillarbox";
+/// Why a session ended that was made to expire.
+const EXPIRED_ON_PURPOSE: &str = "the fault “expired”, on purpose";
+/// And one that was cut off, or refused for the last time.
+const CLOSED_ON_PURPOSE: &str = "a fault, on purpose";
 
 /// What a job results in.
 pub enum Answer<A> {
@@ -98,6 +102,8 @@ pub struct Faulty<C> {
     /// A POP session has expired, and waits until then for a command to say so to.
     expired: Option<Duration>,
     closing: bool,
+    /// The session itself said why it ended, or a fault on purpose was named as the cause.
+    end_noted: bool,
     peer_left: bool,
     /// The session has lost its authority: nothing goes wrong on purpose any more, and nothing is held back.
     over: bool,
@@ -139,6 +145,7 @@ impl<C: Conversation> Faulty<C> {
             expires: None,
             expired: None,
             closing: false,
+            end_noted: false,
             peer_left: false,
             over: false,
         }
@@ -169,14 +176,33 @@ impl<C: Conversation> Faulty<C> {
         }
     }
 
-    fn note(&mut self, strike: &Strike, told: Option<&Told>) {
-        let event = Event {
+    /// A session that a fault closes says nothing of its end itself.
+    fn note_end(&mut self) {
+        if std::mem::replace(&mut self.end_noted, true) {
+            return;
+        }
+        let reason = match self.expired {
+            Some(_) => EXPIRED_ON_PURPOSE,
+            None => CLOSED_ON_PURPOSE,
+        };
+        let event = self.event(events::What::Closed {
+            reason: reason.into(),
+        });
+        self.faults.note_end(event);
+    }
+
+    fn event(&mut self, what: events::What) -> Event {
+        Event {
             at: self.now.wall,
             protocol: self.protocol,
             session: self.real.seat().token().into(),
             peer: self.peer,
-            what: events::What::Connected,
-        };
+            what,
+        }
+    }
+
+    fn note(&mut self, strike: &Strike, told: Option<&Told>) {
+        let event = self.event(events::What::Connected);
         let told = told.map(|told| told.text.replace('\n', " "));
         self.faults.note(event, strike, told);
     }
@@ -540,7 +566,10 @@ impl<C: Conversation> Faulty<C> {
                 // Words are for the next command (wire §6); of a session that was revoked it would just hang up.
                 Service::Pop => self.expired = Some(self.now.mono + SILENCE_AFTER_THE_END),
                 // In its own words, and at the place it finds right: never inside a literal.
-                _ => self.real.hear(News::Ended(End::Revoked)),
+                _ => {
+                    let end = End::Revoked(EXPIRED_ON_PURPOSE.into());
+                    self.real.hear(News::Ended(end));
+                }
             }
         }
         self.closing |= self.expired.is_some_and(|until| self.now.mono >= until);
@@ -576,6 +605,7 @@ where
                 return Step::Send(piece);
             }
             if self.closing {
+                self.note_end();
                 return Step::Close;
             }
             if let Some(line) = self.waiting.take() {
@@ -596,6 +626,7 @@ where
                 Step::Rest(until) => return Step::Rest(until),
                 Step::Close => {
                     self.break_off();
+                    self.end_noted = true;
                     self.closing = true;
                 }
             }

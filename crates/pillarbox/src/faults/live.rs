@@ -224,6 +224,11 @@ impl Faults {
         self.0.journal.event(Entry::Mail(event));
     }
 
+    /// Notes that something which went wrong closed a session.
+    pub fn note_end(&self, event: Event) {
+        self.0.journal.event(Entry::Mail(event));
+    }
+
     /// Notes what went wrong at an endpoint.
     pub fn note_page(&self, strike: &Strike) {
         let text = format!("fault {}", strike.text);

@@ -6,16 +6,19 @@ use super::failure::{of_mail, refused};
 use super::{clock_of, keep, plain, watch};
 use crate::commands::{Where, say, tell};
 use crate::failure::Failure;
+use crate::suggest;
 use clap::{Args, Subcommand};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
-use pillarbox_client::imap::{DateTime, Flag, Message, SearchKey, Session};
+use pillarbox_client::imap::{DateTime, Flag, Folder, Message, SearchKey, Selected, Session};
 use pillarbox_client::oauth::{Clock, SignIn};
 use pillarbox_client::{Credentials, Error, Letter, Server, Tls, smtp};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Read};
 use std::time::SystemTime;
 
+/// Mailboxes named when there is none of the name asked for.
+const MAILBOXES_TOLD: usize = 20;
 /// Longest subject in a list, in characters.
 const SUBJECT_CHARS_MAX: usize = 48;
 /// Longest address in a list, in characters.
@@ -169,6 +172,40 @@ impl Person {
         session.map_err(|error| self.failure(&error))
     }
 
+    /// Opens a mailbox for reading only. Where there is none of that name, those that there are are told.
+    pub async fn examine(&self, session: &mut Session, mailbox: &str) -> Result<Selected, Failure> {
+        let error = match session.examine(mailbox).await {
+            Ok(selected) => return Ok(selected),
+            Err(error) => error,
+        };
+        if !matches!(error, Error::No { .. }) {
+            return Err(self.failure(&error));
+        }
+        let folders = session.list("*").await.unwrap_or_default();
+        let holds_mail = |folder: &&Folder| {
+            let cannot = |attribute: &String| attribute.eq_ignore_ascii_case("\\Noselect");
+            !folder.attributes.iter().any(cannot)
+        };
+        let names: Vec<&str> = folders
+            .iter()
+            .filter(holds_mail)
+            .map(|folder| folder.name.as_str())
+            .collect();
+        // Refused for another reason, or nothing is known.
+        if names.is_empty() || names.contains(&mailbox) {
+            return Err(self.failure(&error));
+        }
+        let hint = suggest::hint(mailbox, names.iter().copied());
+        let more = match names.len().saturating_sub(MAILBOXES_TOLD) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        let some = names[..names.len().min(MAILBOXES_TOLD)].join(", ");
+        let stop = if hint.is_empty() { "." } else { "" };
+        let text = format!("no mailbox {mailbox}{hint}{stop} There are: {some}{more}");
+        Err(Failure::no(plain::line(&text)))
+    }
+
     async fn sending(&self) -> Result<smtp::Session, Failure> {
         let (kind, server) = self.service(&["smtps", "smtp"])?;
         let session = match kind {
@@ -295,7 +332,7 @@ async fn list(options: List, server: &Where<'_>) -> Result<(), Failure> {
     let person = Person::find(options.who, server)?;
     let mut session = person.reading().await?;
     let failed = |error: Error| person.failure(&error);
-    session.examine(&options.mailbox).await.map_err(failed)?;
+    person.examine(&mut session, &options.mailbox).await?;
     let uids = session.search(SearchKey::All).await.map_err(failed)?;
     let newest = &uids[uids.len().saturating_sub(options.number)..];
     let messages = session.summaries(newest).await.map_err(failed)?;
@@ -388,7 +425,7 @@ async fn show(options: Show, server: &Where<'_>) -> Result<(), Failure> {
     let person = Person::find(options.who, server)?;
     let mut session = person.reading().await?;
     let failed = |error: Error| person.failure(&error);
-    session.examine(&options.mailbox).await.map_err(failed)?;
+    person.examine(&mut session, &options.mailbox).await?;
     let found = session.body(options.uid).await.map_err(failed)?;
     let _ = session.logout().await;
     let raw = found.ok_or_else(|| {

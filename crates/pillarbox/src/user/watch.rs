@@ -18,7 +18,7 @@ struct Told {
 pub async fn run(person: &Person, mailbox: &str) -> Result<(), Failure> {
     let mut session = person.reading().await?;
     let failed = |error: Error| person.failure(&error);
-    let selected = session.examine(mailbox).await.map_err(failed)?;
+    let selected = person.examine(&mut session, mailbox).await?;
     let mut told = Told::after(&selected);
     let name = super::plain::line(mailbox);
     tell(&format!(

@@ -338,13 +338,9 @@ async fn whoever_came_first_stays_the_owner() {
         1
     );
     let gone = heard.recv().await.unwrap();
-    assert_eq!(
-        gone,
-        (
-            scene.house.ada.clone(),
-            Some(crate::Credential::External("corp".into()))
-        )
-    );
+    assert_eq!(gone.account, scene.house.ada);
+    let corp = crate::Credential::External("corp".into());
+    assert_eq!(gone.credential, Some(corp));
     assert!(scene.sign_in(|c| c["sub"] = json!("ada-2")).await.is_ok());
     assert_eq!(why(scene.sign_in(|_| {}).await).0, WhyNot::Refused);
 }

@@ -89,7 +89,7 @@ impl Conversation for Script {
     fn answer(&mut self, (): (), _: Now) {}
 
     fn hear(&mut self, news: News) {
-        assert_eq!(news, News::Ended(End::Revoked));
+        assert!(matches!(news, News::Ended(End::Revoked(_))), "{news:?}");
         self.out.push_back("expired\r\n".into());
         self.left = true;
     }
@@ -378,6 +378,23 @@ async fn a_session_expires_when_it_should() {
     assert_eq!(stage.send("NOOP\r\nQUIT\r\n").await.as_bytes(), POP_EXPIRED);
     assert!(stage.closed);
     assert_eq!(stage.heard(), "STAT\r\n");
+    assert_eq!(ends(&stage), ["the fault “expired”, on purpose"]);
+    let mut stage = Stage::new(Protocol::Submission, &["smtp.noop drop"]);
+    stage.send("NOOP\r\n").await;
+    assert_eq!(ends(&stage), ["a fault, on purpose"]);
+}
+
+/// Why the session ended, as the owner is told.
+fn ends(stage: &Stage) -> Vec<String> {
+    let events = stage.journal.session("t").unwrap_or_default();
+    let reasons = events.iter().filter_map(|event| match event {
+        Entry::Mail(event) => match &event.what {
+            events::What::Closed { reason } => Some(reason.to_string()),
+            _ => None,
+        },
+        Entry::Endpoint(..) => None,
+    });
+    reasons.collect()
 }
 
 #[tokio::test]
@@ -385,7 +402,8 @@ async fn a_session_that_ends_sees_what_was_sent_already() {
     let mut stage = Stage::new(Protocol::Pop3, &["pop.noop refuse"]);
     stage.go_on().await;
     stage.faulty.receive(b"STAT\r\nNOOP\r\nQUIT\r\n");
-    stage.registry.end(&Which::Session("t".into()));
+    let which = Which::Session("t".into());
+    stage.registry.end(&which, "by hand");
     stage.go_on().await;
     assert_eq!(stage.take(), "did STAT\r\ndid NOOP\r\ndid QUIT\r\n");
     assert_eq!(stage.send("NOOP\r\n").await, "did NOOP\r\n");
