@@ -70,9 +70,9 @@ pub use activity::{
 };
 pub use administrators::NotAdministrator;
 pub use assertion::{KeyAlgorithm, VerifyKey};
+pub use authorize::REQUEST_PARAMS_MAX;
 pub use certificate::ClientCertificate;
 pub use certificates::CertificateKey;
-pub use authorize::REQUEST_PARAMS_MAX;
 pub use client::{Audience, Client, ClientKind, Redirect, Status, is_loopback};
 pub use clients::{ClientField, NewClient};
 pub use device::{DeviceRefusal, DeviceRequest, DeviceResponse};

@@ -448,10 +448,7 @@ impl Identity {
         match self.inner.attempts.wait(guess, self.peer, user, now) {
             None => Ok(()),
             Some(wait) => {
-                let cause = format!(
-                    "{PAUSED}; the next attempt counts in {} s",
-                    wait / 1000 + 1
-                );
+                let cause = format!("{PAUSED}; the next attempt counts in {} s", wait / 1000 + 1);
                 Err(Refusal::new(RefusalKind::TooManyAttempts, cause))
             }
         }
