@@ -111,6 +111,11 @@ class Server:
             raise AssertionError(f"{words} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout if check else done
 
+    def logged(self, words):
+        """The log, once it has these words."""
+        file = self.folder / "log.txt"
+        return eventually(lambda: (text := file.read_text()).count(words) and text, what=words)
+
     def person(self, name="person"):
         address = f"{name}{next(self.people)}@example.test"
         self.run("account", "add", address, stdin="a long pass phrase\n")

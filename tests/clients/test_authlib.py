@@ -247,4 +247,4 @@ def test_what_nobody_uses_is_forgotten(own_server):
     assert told["client_id"] in server.run("app", "list")
     server.run("clock", "advance", "31d")
     eventually(lambda: told["client_id"] not in server.run("app", "list"), what="its end")
-    assert "programs that nobody used are forgotten: Unused" in (server.folder / "log.txt").read_text()
+    server.logged("programs that nobody used are forgotten: Unused")

@@ -421,7 +421,7 @@ def test_an_endpoint_for_one_person_only(dev, programs, fault, name):
                                     "mx.mail", "mx.connect", "imap.connect", "smtp.connect"])
 def test_where_nobody_is_known_the_command_says_so(dev, target):
     done = dev.run("fault", "set", target, "drop", "--account", "ada@example.test", check=False)
-    assert done.returncode == 2 and f"--account does not go with {target}: " in done.stderr, done.stderr
+    assert done.returncode == 2 and f"{target} cannot be for one account only: " in done.stderr, done.stderr
 
 
 # ---- chance -----------------------------------------------------------------------------------------------------------------
@@ -436,4 +436,4 @@ def test_probability_of_one_is_always_and_of_a_half_is_half(dev, programs, fault
     assert abs(hits - draws / 2) < 47, hits
     assert struck(dev) == [hits]
     refused = dev.run("fault", "set", "oauth.keys", "503", "--probability", "0", check=False)
-    assert refused.returncode == 2 and "--probability" in refused.stderr
+    assert refused.returncode == 2 and "a probability is above 0" in refused.stderr

@@ -178,4 +178,4 @@ set confirmappend=no
     run(ada, ["mutt", "-n", "-F", path, "-s", "By mutt", "--", ada.address], home, b"It works.\n")
     box = ada.imap()
     assert eventually(lambda: box.select("INBOX")[1] == [b"1"])
-    assert f"{ada.address} signed in, SCRAM-SHA-256" in (scram_server.folder / "log.txt").read_text()
+    scram_server.logged(f"{ada.address} signed in, SCRAM-SHA-256")

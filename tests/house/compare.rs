@@ -46,7 +46,6 @@ const FINE: &[(&str, &str)] = &[
         "&*session.token == token",
         "names a connection in the log, and only one's own are looked through",
     ),
-    ("session.token == which", "names a connection in the log"),
     ("*one.token == *only", "names a connection in the log"),
     (
         "password != form::get(&form, \"again\")",

@@ -32,7 +32,7 @@ const EVENTS_KEPT: usize = 40;
 /// Lines waiting for a slow reader of the log before some are left out (and counted).
 const LINES_WAITING: usize = 16_384;
 /// Lines that follow one another so closely are written together: shorter than anybody sees.
-const TOGETHER_FOR: Duration = Duration::from_millis(50);
+const TOGETHER_FOR: Duration = Duration::from_millis(10);
 /// And at most so many octets at once.
 const TOGETHER_OCTETS: usize = 64 * 1_024;
 /// Lines `log follow` may be behind before it is told that it missed some.
