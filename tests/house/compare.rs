@@ -72,10 +72,6 @@ const FINE: &[(&str, &str)] = &[
         "(mine.deed, mine.proof()) ==",
         "which kind of thing was shown, not the thing",
     ),
-    (
-        "::<AppRow>(&value)?.id == named",
-        "the id of a row, which its owner sees",
-    ),
 ];
 
 /// Where a secret, or its hash, is held against what somebody sent: file, and how often.
