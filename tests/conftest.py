@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import pathlib
+import select
 import shutil
 import signal
 import ssl
@@ -36,6 +37,15 @@ def eventually(check, deadline=DEADLINE, what="the condition"):
         if time.monotonic() > end:
             pytest.fail(f"{what} did not come true within {deadline} s")
         time.sleep(0.05)
+
+
+def told(process):
+    """The next line that a program prints; empty at its end. One that says nothing in time is not waited for."""
+    ready, _, _ = select.select([process.stdout], [], [], DEADLINE)
+    if not ready:
+        waits = [(thread / "wchan").read_text() for thread in pathlib.Path(f"/proc/{process.pid}/task").iterdir()]
+        pytest.fail(f"{process.args[0]} (process {process.pid}) said nothing within {DEADLINE} s; its threads wait in {waits}")
+    return process.stdout.readline()
 
 
 class Person:
@@ -87,7 +97,7 @@ class Server:
         self.process = subprocess.Popen(
             [PROGRAM, "dev", "--json", *self.options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=base, text=True)
-        line = self.process.stdout.readline()
+        line = told(self.process)
         if not line:
             self.process.wait()
             pytest.fail("pillarbox dev ended: " + (self.folder / "log.txt").read_text()[-2000:])

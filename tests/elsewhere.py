@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from conftest import NODE_MODULES, ROOT, eventually
+from conftest import NODE_MODULES, ROOT, eventually, told
 
 SCRIPT = ROOT / "tests" / "clients" / "node" / "oidc-provider.mjs"
 SECRET = "a secret with spaces & signs: +/="
@@ -63,7 +63,7 @@ ca-file = "{self.ca}"
         with open(self.folder / "log.txt", "ab") as log:
             self.process = subprocess.Popen([self.node, self.script], env={"PROVIDER": json.dumps(facts), "PATH": "/usr/bin"},
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
-        line = self.process.stdout.readline()
+        line = told(self.process)
         assert line.strip() == "ready", (self.folder / "log.txt").read_text()[-2000:]
         return self
 
@@ -78,7 +78,7 @@ ca-file = "{self.ca}"
         """Its clock moves on, as the server's does by `clock advance`."""
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
-        assert self.process.stdout.readline().strip() == "moved"
+        assert told(self.process).strip() == "moved"
 
     def restart(self, server, **more):
         self.stop()
