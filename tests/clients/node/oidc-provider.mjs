@@ -1,6 +1,6 @@
 // An OpenID provider that others wrote (npm oidc-provider), with people whose password nobody checks. Each line it is sent is a
 // number of seconds by which its clock moves on. Ends with its parent.
-import { generateKeyPairSync } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { createInterface } from "node:readline";
@@ -12,8 +12,13 @@ Date.now = () => clock() + ahead;
 
 const { port, tls, kid, redirect, lifetime, people, secret } = JSON.parse(process.env.PROVIDER);
 const issuer = `https://localhost:${port}`;
-const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-const key = { ...privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "RS256" };
+// Read back from PEM: Node 20 waits for itself for ever where the maker of a key is collected while that very key is exported.
+const { privateKey } = generateKeyPairSync("rsa", {
+  modulusLength: 2048,
+  privateKeyEncoding: { type: "pkcs8", format: "pem" },
+  publicKeyEncoding: { type: "spki", format: "pem" },
+});
+const key = { ...createPrivateKey(privateKey).export({ format: "jwk" }), kid, use: "sig", alg: "RS256" };
 
 const claims = (id) => people[id] ?? { email: `${id}@example.test`, email_verified: true };
 const scope = "https://mail.google.com/ pillarbox:imap pillarbox:read corp:mail corp:calendar";
