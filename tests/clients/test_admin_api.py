@@ -272,6 +272,7 @@ def test_what_is_refused_and_how(server, api, person):
         ("GET", at("nobody@example.test"), None, None, 404),
         ("GET", "/accounts?limit=many", None, None, 400),
         ("GET", "/accounts?colour=red", None, None, 400),
+        ("GET", "/accounts/ada%40example.test/activity?only=everything", None, None, 400),
         ("GET", "/accounts/%ff", None, None, 400),
         ("POST", "/accounts", [1, 2], None, 400),
         ("POST", "/accounts", {"address": "x"}, None, 422),

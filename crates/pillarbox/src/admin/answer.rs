@@ -504,7 +504,7 @@ fn sort(only: Option<&str>) -> Result<Option<Sort>, Failure> {
         return Ok(None);
     };
     let names = Sort::ALL.map(Sort::name).join(", ");
-    let unknown = || Failure::could_not(format!("only is one of {names}"));
+    let unknown = || Failure::usage(format!("only is one of {names}"));
     Sort::named(name).map(Some).ok_or_else(unknown)
 }
 
