@@ -164,7 +164,8 @@ def test_an_account_from_invitation_to_removal(server, api):
     assert b"BYE" in box.readline()
     box.shutdown()
     assert all(one["revoked"] for one in api.get(at(address) + "/grants"))
-    assert api("DELETE", f"{at(address)}/grants/{grant['id'][:-1]}x")[0] == 404
+    other = grant["id"][:-1] + ("y" if grant["id"].endswith("x") else "x")
+    assert api("DELETE", f"{at(address)}/grants/{other}")[0] == 404
     trail = api.get(at(address) + "/activity")
     by = f"by {api.name} ({api.id}), over the API"
     for deed in ["made", "invited", "suspended", "resumed", "grant-ended", "sessions-ended"]:
