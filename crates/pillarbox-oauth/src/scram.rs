@@ -2,10 +2,12 @@
 //!
 //! A client names only itself, and an account may have many app passwords. So their verifiers share one salt, and a proof is
 //! tried against each: two HMACs a piece, no iteration. Where there is none, an empty one is tried; that a hundred take longer
-//! is hidden by who answers (the mail services hold each refusal back for longer than that). The salt is our mark on the name that was given, for anybody who is
-//! asked for: no read, nothing to tell an unknown person from a known one. A salt of the account's would be the same under
-//! each of its aliases and so tell that they exist; therefore SCRAM takes the account's own address only. Random salts
-//! protect people's passwords from tables made beforehand; ours is a keyed hash, and 75 random bits are in no table.
+//! is hidden by who answers (the mail services hold each refusal back for longer than that).
+//!
+//! The salt is our mark on the name that was given, for anybody who is asked for: no read, nothing to tell an unknown person
+//! from a known one. A salt of the account's would be the same under each of its aliases and so tell that they exist; therefore
+//! SCRAM takes the account's own address only. Random salts protect people's passwords from tables made beforehand; ours is a
+//! keyed hash, and 75 random bits are in no table.
 //!
 //! The account's own password is not here: only its Argon2id hash is kept, and SCRAM would need a second, weaker one.
 
